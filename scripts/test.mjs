@@ -1,0 +1,188 @@
+// Runs the test suites, one after another, all of them even when one fails.
+//
+//   node scripts/test.mjs [suite…] [--] [arguments for vitest…]
+//
+// The last line is always "N passed, N failed", the sum over the suites. The exit status is 0 only when at least one
+// test ran and none failed. A suite that has no test files is named as such, and counts for nothing.
+//
+//   FC_SEED        the seed of the property tests (printed; set it to repeat a run)
+//   SUITE_MINUTES  how long one suite may take before it is ended and counted as failed (default 20)
+import { spawn } from "node:child_process"
+import fs from "node:fs"
+import os from "node:os"
+import path from "node:path"
+import { fileURLToPath } from "node:url"
+
+const root = path.resolve(path.dirname(fileURLToPath(import.meta.url)), "..")
+const bun = path.join(root, "node_modules", "bun", "bin", "bun.exe")
+
+/** In the order in which they run. Those with `alone` measure time or load the machine: one file at a time. */
+const suites = [
+  { name: "unit", folders: ["src", "tests/support"], alone: false },
+  { name: "integration", folders: ["tests/integration"], alone: true },
+  { name: "failure", folders: ["tests/failure"], alone: true },
+  { name: "concurrency", folders: ["tests/concurrency"], alone: true },
+  { name: "conformance", folders: ["conformance"], alone: true }
+]
+
+const readArguments = (args) => {
+  const named = []
+  let rest = args
+  while (rest.length > 0 && suites.some(({ name }) => name === rest[0])) {
+    named.push(rest[0])
+    rest = rest.slice(1)
+  }
+  return {
+    chosen: named.length === 0 ? suites : suites.filter(({ name }) => named.includes(name)),
+    forVitest: rest.filter((arg, index) => !(index === 0 && arg === "--"))
+  }
+}
+
+const hasTestFiles = (folder) => {
+  const where = path.join(root, folder)
+  if (!fs.existsSync(where)) return false
+  return fs
+    .readdirSync(where, { recursive: true, withFileTypes: true })
+    .some((entry) => entry.isFile() && entry.name.endsWith(".test.ts"))
+}
+
+const chooseSeed = () => {
+  const given = process.env.FC_SEED
+  if (given === undefined || given === "") return String(Math.floor(Math.random() * 2_147_483_647))
+  if (!/^-?\d+$/.test(given)) {
+    process.stderr.write(`FC_SEED must be a whole number, not "${given}"\n`)
+    process.exit(2)
+  }
+  return given
+}
+
+/** The signal that ended the run early, if one did. */
+let interrupted
+
+/** Runs vitest for one suite in a process group of its own, so that a suite that hangs can be ended whole. */
+const runVitest = (suite, resultFile, forVitest, seed, minutes) =>
+  new Promise((resolve) => {
+    const child = spawn(
+      bun,
+      [
+        ...["--no-env-file", "--no-install", "--config=/dev/null", "--bun"],
+        path.join(root, "node_modules", "vitest", "vitest.mjs"),
+        ...["run", "--project", suite.name],
+        ...["--reporter=default", "--reporter=json", `--outputFile.json=${resultFile}`],
+        ...(suite.alone ? ["--no-file-parallelism"] : []),
+        ...forVitest
+      ],
+      {
+        cwd: root,
+        stdio: ["ignore", "inherit", "inherit"],
+        detached: true,
+        env: { ...process.env, FC_SEED: seed, FC_SEED_PRINTED: "yes" }
+      }
+    )
+    const signalGroup = (signal) => {
+      try {
+        process.kill(-child.pid, signal)
+      } catch {
+        // the group is gone
+      }
+    }
+    const forwarded = ["SIGINT", "SIGTERM", "SIGHUP"].map((signal) => {
+      const forward = () => {
+        interrupted = signal
+        signalGroup(signal)
+      }
+      process.on(signal, forward)
+      return [signal, forward]
+    })
+    let tookTooLong = false
+    const limit = setTimeout(() => {
+      tookTooLong = true
+      signalGroup("SIGKILL")
+    }, minutes * 60_000)
+
+    const finish = (status) => {
+      clearTimeout(limit)
+      for (const [signal, forward] of forwarded) process.off(signal, forward)
+      if (child.pid !== undefined) signalGroup("SIGKILL") // nothing of a suite outlives it
+      resolve({ status, tookTooLong })
+    }
+    child.on("error", (error) => {
+      process.stderr.write(`${error.message}\n`)
+      finish(1)
+    })
+    child.on("close", (status, signal) => finish(status ?? signal))
+  })
+
+/** What a suite counts for. Anything wrong that no single test stands for is one failure more. */
+const countSuite = (resultFile, { status, tookTooLong }, minutes, filtered) => {
+  let result
+  try {
+    result = JSON.parse(fs.readFileSync(resultFile, "utf8"))
+  } catch {
+    const why = tookTooLong
+      ? `ended after ${minutes} minutes`
+      : `vitest ended with ${status} and left no result`
+    return { passed: 0, failed: 1, skipped: 0, notes: [why] }
+  }
+  const notes = []
+  let failed = result.numFailedTests
+  // a file that could not even be loaded has no failed test in it
+  for (const file of result.testResults) {
+    if (file.status === "failed" && !file.assertionResults.some((test) => test.status === "failed")) {
+      failed += 1
+      notes.push(`${path.relative(root, file.name)} could not be run`)
+    }
+  }
+  const nothingRan = result.numPassedTests + failed === 0
+  if (nothingRan && filtered) notes.push("no test matches")
+  else if (failed === 0 && (status !== 0 || nothingRan)) {
+    failed = 1
+    notes.push(
+      nothingRan ? "its files hold no test that ran" : `an error outside the tests (status ${status})`
+    )
+  }
+  const skipped = (result.numPendingTests ?? 0) + (result.numTodoTests ?? 0)
+  if (skipped > 0 && !filtered) notes.push(`${skipped} skipped: they prove nothing`)
+  return { passed: result.numPassedTests, failed, skipped, notes }
+}
+
+const { chosen, forVitest } = readArguments(process.argv.slice(2))
+const minutes = Number(process.env.SUITE_MINUTES ?? 20)
+const seed = chooseSeed()
+const temporary = fs.mkdtempSync(path.join(os.tmpdir(), "bunbase-tests-"))
+const rows = []
+
+process.stdout.write(`property tests: FC_SEED=${seed}\n`)
+try {
+  for (const suite of chosen) {
+    if (!suite.folders.some(hasTestFiles)) {
+      rows.push({ name: suite.name, passed: 0, failed: 0, skipped: 0, took: "", notes: ["no test files"] })
+      continue
+    }
+    process.stdout.write(`\n── ${suite.name} ──\n`)
+    const started = performance.now()
+    const resultFile = path.join(temporary, `${suite.name}.json`)
+    const outcome = await runVitest(suite, resultFile, forVitest, seed, minutes)
+    const took = `${((performance.now() - started) / 1000).toFixed(1)} s`
+    rows.push({ name: suite.name, ...countSuite(resultFile, outcome, minutes, forVitest.length > 0), took })
+    if (interrupted !== undefined) break
+  }
+} finally {
+  fs.rmSync(temporary, { recursive: true, force: true })
+}
+
+const total = (key) => rows.reduce((sum, row) => sum + row[key], 0)
+const [passed, failed] = [total("passed"), total("failed")]
+
+const column = (text, width) => String(text).padStart(width)
+const lines = rows.map(
+  ({ name, took, notes, ...row }) =>
+    `${name.padEnd(12)}${column(row.passed, 8)}${column(row.failed, 8)}${column(row.skipped, 9)}${column(took, 10)}` +
+    `${notes.length === 0 ? "" : `   ${notes.join("; ")}`}`
+)
+process.stdout.write(`\n${"suite".padEnd(12)}  passed  failed  skipped      time\n${lines.join("\n")}\n`)
+if (failed > 0) process.stdout.write(`repeat this run's property tests with FC_SEED=${seed}\n`)
+if (interrupted !== undefined) process.stdout.write(`interrupted by ${interrupted}\n`)
+if (passed + failed === 0) process.stdout.write("no test ran\n")
+process.stdout.write(`${passed} passed, ${failed} failed\n`)
+process.exitCode = failed > 0 || passed === 0 || interrupted !== undefined ? 1 : 0

@@ -1,0 +1,41 @@
+import { defineConfig } from "vitest/config"
+
+/**
+ * One project per suite; `scripts/test.mjs` runs them one after another. The last three start real servers and
+ * workers, measure time or put faults in: they get more time, and `scripts/test.mjs` gives them the machine one file at
+ * a time.
+ */
+const suite = (name: string, include: ReadonlyArray<string>, testTimeoutMs: number) => ({
+  extends: true as const,
+  test: {
+    name,
+    include: [...include],
+    testTimeout: testTimeoutMs,
+    hookTimeout: testTimeoutMs
+  }
+})
+
+// One seed for the whole run (tests/support/seed.ts applies it), also when vitest is started without scripts/test.mjs.
+process.env["FC_SEED"] ??= String(Math.floor(Math.random() * 2_147_483_647))
+if (process.env["FC_SEED_PRINTED"] === undefined) {
+  process.env["FC_SEED_PRINTED"] = "yes"
+  console.log(`property tests: FC_SEED=${process.env["FC_SEED"]}`)
+}
+
+export default defineConfig({
+  test: {
+    setupFiles: ["tests/support/seed.ts"],
+    env: { FC_SEED: process.env["FC_SEED"] },
+    // a test that leaves something behind must not colour the next file
+    isolate: true,
+    restoreMocks: true,
+    unstubEnvs: true,
+    projects: [
+      suite("unit", ["src/**/*.test.ts", "tests/support/**/*.test.ts"], 10_000),
+      suite("integration", ["tests/integration/**/*.test.ts"], 60_000),
+      suite("failure", ["tests/failure/**/*.test.ts"], 120_000),
+      suite("concurrency", ["tests/concurrency/**/*.test.ts"], 120_000),
+      suite("conformance", ["conformance/**/*.test.ts"], 120_000)
+    ]
+  }
+})
