@@ -1,0 +1,82 @@
+import { Schema } from "effect"
+import { Capabilities } from "../domain/Capabilities.ts"
+import { FunctionLimits, FunctionStatus, Runtime } from "../domain/FunctionSpec.ts"
+import { VersionLabel } from "../domain/Ids.ts"
+
+/**
+ * The management plane's requests and answers, the same over HTTP, socket and client library. Field names are the
+ * documents' own (`function_id`, `bundle_path`, …).
+ */
+
+/** Workers of one version by state, as observed at one instant. */
+export const WorkerCounts = Schema.Struct({
+  starting: Schema.Int,
+  /** Ready without work, within the `warm_workers` that are kept. */
+  warm: Schema.Int,
+  busy: Schema.Int,
+  /** Ready without work, beyond those kept: ends at its idle time-out. */
+  idle: Schema.Int,
+  /** Takes no new work and ends when what it has is done. */
+  draining: Schema.Int
+})
+export type WorkerCounts = typeof WorkerCounts.Type
+
+export const FunctionView = Schema.Struct({
+  function_id: Schema.String,
+  name: Schema.String,
+  runtime: Runtime,
+  handler: Schema.String,
+  status: FunctionStatus,
+  /** REGISTERED, BUILT, DEPLOYED, WARM, BUSY, IDLE, TERMINATED. */
+  state: Schema.Literal("REGISTERED", "BUILT", "DEPLOYED", "WARM", "BUSY", "IDLE", "TERMINATED"),
+  active_version: Schema.NullOr(Schema.String),
+  /** The limits in force: the function's own, and the server's defaults for the rest. */
+  ...FunctionLimits.fields,
+  expose_errors: Schema.Boolean,
+  capabilities: Capabilities,
+  /** Names only; values never leave the service. */
+  env: Schema.Array(Schema.String),
+  workers: WorkerCounts,
+  /** Invocations waiting for a worker. */
+  queued: Schema.Int,
+  created_at: Schema.String,
+  updated_at: Schema.String
+})
+export type FunctionView = typeof FunctionView.Type
+
+export const VersionView = Schema.Struct({
+  id: Schema.String,
+  version: Schema.String,
+  active: Schema.Boolean,
+  size_bytes: Schema.Int,
+  sha256: Schema.String,
+  bundle_path: Schema.String,
+  created_at: Schema.String
+})
+export type VersionView = typeof VersionView.Type
+
+export const DeploymentView = Schema.Struct({
+  deployment_id: Schema.String,
+  function_id: Schema.String,
+  name: Schema.String,
+  version: Schema.String,
+  status: Schema.Literal("deployed"),
+  sha256: Schema.String,
+  size_bytes: Schema.Int,
+  created_at: Schema.String
+})
+export type DeploymentView = typeof DeploymentView.Type
+
+/** A bundle on this machine. */
+export const DeployByPath = Schema.Struct({ version: VersionLabel, bundle_path: Schema.String })
+/** A bundle sent along: JavaScript text, and its source map if there is one. */
+export const DeployByUpload = Schema.Struct({
+  version: VersionLabel,
+  bundle: Schema.String,
+  source_map: Schema.optional(Schema.String)
+})
+export const DeployRequest = Schema.Union(DeployByUpload, DeployByPath)
+export type DeployRequest = typeof DeployRequest.Type
+
+export const FunctionList = Schema.Struct({ functions: Schema.Array(FunctionView) })
+export const VersionList = Schema.Struct({ versions: Schema.Array(VersionView) })

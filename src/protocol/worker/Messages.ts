@@ -1,0 +1,89 @@
+import { Schema } from "effect"
+import * as Wire from "./Wire.ts"
+
+/**
+ * The Schemas of the worker protocol's messages: the source of truth for tests, generated JSON Schemas and documents.
+ * The host's hot path checks the same shapes by hand (`decodeWorkerMessage`); a property test holds the two together.
+ */
+
+const HeaderMap = Schema.Record({
+  key: Schema.String,
+  value: Schema.Union(Schema.String, Schema.Array(Schema.String))
+})
+const Empty = Schema.Struct({})
+
+const envelope = <Type extends string, A, I>(type: Type, payload: Schema.Schema<A, I>) =>
+  Schema.Struct({ id: Schema.String, type: Schema.Literal(type), payload })
+
+export const Ready = envelope(
+  "ready",
+  Schema.Struct({
+    protocol: Schema.optional(Schema.String),
+    runtime: Schema.optional(Schema.String),
+    runtime_version: Schema.optional(Schema.String),
+    features: Schema.optional(Schema.Array(Schema.String))
+  })
+)
+
+export const Response = envelope(
+  "response",
+  Schema.Struct({
+    status: Schema.Int.pipe(Schema.between(200, 599)),
+    headers: HeaderMap,
+    body: Schema.String
+  })
+)
+
+export const Error = envelope(
+  "error",
+  Schema.Struct({
+    message: Schema.String,
+    stack: Schema.optional(Schema.String),
+    code: Schema.String,
+    line: Schema.optional(Schema.Number),
+    column: Schema.optional(Schema.Number)
+  })
+)
+
+export const Log = envelope(
+  "log",
+  Schema.Struct({
+    level: Schema.Literal(...Wire.LOG_LEVELS),
+    message: Schema.String,
+    metadata: Schema.optional(Schema.Record({ key: Schema.String, value: Schema.Unknown }))
+  })
+)
+
+export const Pong = envelope("pong", Empty)
+
+export const WorkerMessage = Schema.Union(Ready, Response, Error, Log, Pong)
+
+export const Invoke = envelope(
+  "invoke",
+  Schema.Struct({
+    method: Schema.String,
+    path: Schema.String,
+    url: Schema.optional(Schema.String),
+    headers: HeaderMap,
+    query: Schema.Record({ key: Schema.String, value: Schema.String }),
+    body: Schema.String,
+    deadline_ms: Schema.Number.pipe(Schema.nonNegative()),
+    trace: Schema.optional(Schema.String)
+  })
+)
+
+export const Load = envelope(
+  "load",
+  Schema.Struct({
+    bundle_path: Schema.String,
+    handler: Schema.String,
+    env: Schema.Record({ key: Schema.String, value: Schema.String }),
+    capabilities: Schema.optional(Schema.Unknown)
+  })
+)
+
+export const Cancel = envelope("cancel", Schema.Struct({ reason: Schema.Literal("client_gone", "deadline") }))
+export const Ping = envelope("ping", Empty)
+export const Shutdown = envelope("shutdown", Empty)
+
+export const HostMessage = Schema.Union(Invoke, Load, Cancel, Ping, Shutdown)

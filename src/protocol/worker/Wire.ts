@@ -1,0 +1,123 @@
+/**
+ * The worker protocol's words, in one place and without dependencies: the guest program loads this file too, and every
+ * millisecond of its start is a millisecond of a cold start. The Schemas of the same messages are in `Messages.ts`;
+ * constants for other languages are generated from here.
+ *
+ * A line is `{"id": string, "type": string, "payload": object}` and a `\n`, in UTF-8.
+ */
+
+/** The version that this side speaks. A `ready` without a version is a 1.0 worker. */
+export const PROTOCOL_VERSION = "1.1"
+
+/** A longer line is a violation: 64 MiB, the newline not counted. */
+export const MAX_LINE_BYTES = 64 * 1024 * 1024
+
+/** What a 1.1 worker may announce in `ready`. */
+export const FEATURES = ["concurrency", "cancel", "stream", "ping", "load", "call"] as const
+export type Feature = (typeof FEATURES)[number]
+
+export const ERROR_CODES = [
+  "HANDLER_ERROR",
+  "INVALID_RESPONSE",
+  "BUNDLE_LOAD_ERROR",
+  "NO_HANDLER",
+  "PERMISSION_DENIED",
+  "OUT_OF_MEMORY",
+  "CANCELLED"
+] as const
+export type ErrorCode = (typeof ERROR_CODES)[number]
+
+export const LOG_LEVELS = ["debug", "info", "warn", "error"] as const
+export type LogLevel = (typeof LOG_LEVELS)[number]
+
+/**
+ * When this variable holds a descriptor's number, the worker speaks the protocol there, in both directions, instead of
+ * on its stdin and stdout. Those then are the function's own: nothing that it prints can reach the protocol.
+ */
+export const PROTOCOL_FD_VARIABLE = "BUNBASE_PROTOCOL_FD"
+
+/** Header values: a string, or an array where the header occurs more than once (1.1). Names are lower case. */
+export type WireHeaders = Readonly<Record<string, string | ReadonlyArray<string>>>
+
+export interface Envelope<Type extends string, Payload> {
+  readonly id: string
+  readonly type: Type
+  readonly payload: Payload
+}
+
+// Host → worker
+
+export interface InvokePayload {
+  readonly method: string
+  /** Begins with `/`; without the query. */
+  readonly path: string
+  /** 1.1: path and raw query string. */
+  readonly url?: string
+  readonly headers: WireHeaders
+  /** The query as a map; of a repeated key, the last value. `url` has them all. */
+  readonly query: Readonly<Record<string, string>>
+  /** Base64; empty where there is no body. */
+  readonly body: string
+  /** What is left of the invocation's time, in milliseconds, when the host writes the line. */
+  readonly deadline_ms: number
+  /** 1.1: W3C traceparent. */
+  readonly trace?: string
+}
+
+export interface LoadPayload {
+  readonly bundle_path: string
+  readonly handler: string
+  /** Replaces the worker's whole environment for the function. */
+  readonly env: Readonly<Record<string, string>>
+  readonly capabilities?: unknown
+}
+
+export interface CancelPayload {
+  readonly reason: "client_gone" | "deadline"
+}
+
+export type HostMessage =
+  | Envelope<"invoke", InvokePayload>
+  | Envelope<"load", LoadPayload>
+  | Envelope<"cancel", CancelPayload>
+  | Envelope<"ping", Record<string, never>>
+  | Envelope<"shutdown", Record<string, never>>
+
+// Worker → host
+
+export interface ReadyPayload {
+  readonly protocol?: string
+  readonly runtime?: string
+  readonly runtime_version?: string
+  readonly features?: ReadonlyArray<string>
+}
+
+export interface ResponsePayload {
+  /** 200 to 599. */
+  readonly status: number
+  readonly headers: WireHeaders
+  /** Base64. */
+  readonly body: string
+}
+
+export interface ErrorPayload {
+  readonly message: string
+  readonly stack?: string
+  readonly code: string
+  /** Where code could not be loaded: 1-based place in the bundle. */
+  readonly line?: number
+  readonly column?: number
+}
+
+export interface LogPayload {
+  readonly level: LogLevel
+  readonly message: string
+  readonly metadata?: Readonly<Record<string, unknown>>
+}
+
+export type WorkerMessage =
+  | Envelope<"ready", ReadyPayload>
+  | Envelope<"response", ResponsePayload>
+  | Envelope<"error", ErrorPayload>
+  | Envelope<"log", LogPayload>
+  | Envelope<"pong", Record<string, never>>

@@ -1,0 +1,94 @@
+import { LOG_LEVELS, type WorkerMessage } from "./Wire.ts"
+
+/**
+ * One line from a worker, sorted:
+ * - `message`: well-formed and known;
+ * - `ignored`: a message of a type this host does not know (WP: ignored, for later versions);
+ * - `invalid`: names a known type but breaks its shape: a protocol violation;
+ * - `stray`: not a message at all: something printed onto the protocol; it becomes a log line.
+ */
+export type DecodedLine =
+  | { readonly _tag: "message"; readonly message: WorkerMessage }
+  | { readonly _tag: "ignored"; readonly type: string }
+  | { readonly _tag: "invalid"; readonly type: string; readonly reason: string }
+  | { readonly _tag: "stray"; readonly text: string }
+
+const strict = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true })
+const lossy = new TextDecoder("utf-8", { ignoreBOM: true })
+
+type Fields = Readonly<Record<string, unknown>>
+const isObject = (value: unknown): value is Fields =>
+  typeof value === "object" && value !== null && !Array.isArray(value)
+
+const isHeaders = (value: unknown): boolean => {
+  if (!isObject(value)) return false
+  for (const name in value) {
+    const held = value[name]
+    if (typeof held === "string") continue
+    if (!Array.isArray(held)) return false
+    for (const one of held) if (typeof one !== "string") return false
+  }
+  return true
+}
+
+const optional = (value: unknown, type: "string" | "number"): boolean => value === undefined || typeof value === type
+
+/** The payload's fault, or null. Mirrors `Messages.ts`; a property test holds the two together. */
+const fault = (type: string, payload: Fields): string | null => {
+  switch (type) {
+    case "response": {
+      const { status } = payload
+      if (typeof status !== "number" || !Number.isInteger(status) || status < 200 || status > 599) {
+        return "status is not a whole number from 200 to 599"
+      }
+      if (typeof payload["body"] !== "string") return "body is not a string"
+      return isHeaders(payload["headers"]) ? null : "headers is not a map of strings or arrays of strings"
+    }
+    case "error":
+      if (typeof payload["message"] !== "string") return "message is not a string"
+      if (typeof payload["code"] !== "string") return "code is not a string"
+      if (!optional(payload["stack"], "string")) return "stack is not a string"
+      return optional(payload["line"], "number") && optional(payload["column"], "number")
+        ? null
+        : "line or column is not a number"
+    case "log":
+      if (typeof payload["message"] !== "string") return "message is not a string"
+      if (!(LOG_LEVELS as ReadonlyArray<unknown>).includes(payload["level"])) return "level is not a log level"
+      return payload["metadata"] === undefined || isObject(payload["metadata"]) ? null : "metadata is not an object"
+    case "ready": {
+      const { features } = payload
+      if (!optional(payload["protocol"], "string")) return "protocol is not a string"
+      if (!optional(payload["runtime"], "string")) return "runtime is not a string"
+      if (!optional(payload["runtime_version"], "string")) return "runtime_version is not a string"
+      return features === undefined || (Array.isArray(features) && features.every((f) => typeof f === "string"))
+        ? null
+        : "features is not an array of strings"
+    }
+    case "pong":
+      return null
+    default:
+      return "unknown"
+  }
+}
+
+const known = new Set(["response", "log", "error", "ready", "pong"])
+
+/** Sorts one line from a worker. Never throws, whatever the bytes (R-11). */
+export const decodeWorkerMessage = (bytes: Uint8Array): DecodedLine => {
+  let value: unknown
+  try {
+    value = JSON.parse(strict.decode(bytes))
+  } catch {
+    return { _tag: "stray", text: lossy.decode(bytes) }
+  }
+  if (!isObject(value) || typeof value["type"] !== "string" || typeof value["id"] !== "string") {
+    return { _tag: "stray", text: lossy.decode(bytes) }
+  }
+  const { type, payload } = value
+  if (!known.has(type)) return { _tag: "ignored", type }
+  if (!isObject(payload)) return { _tag: "invalid", type, reason: "payload is not an object" }
+  const reason = fault(type, payload)
+  return reason === null
+    ? { _tag: "message", message: value as unknown as WorkerMessage }
+    : { _tag: "invalid", type, reason }
+}
