@@ -1,0 +1,406 @@
+import type { WorkerId } from "../domain/Ids.ts"
+import type { WorkerCounts } from "../protocol/Management.ts"
+
+/**
+ * The pool of one function version as a value. `transition` is pure: it takes a state, an event and the instant, and
+ * gives the next state and what the shell (`WorkerPool`) has to carry out. All rules about starting, choosing, idling and
+ * ending workers are here and nowhere else, so that models can drive them.
+ *
+ * Invariants (checked by the model tests after every step):
+ * - live workers (everything that has not exited) ≤ maxWorkers (R-5);
+ * - no worker has more than `concurrency` in flight; only ready workers get new work;
+ * - a worker that was condemned is never offered again (R-3);
+ * - a retired pool serves the demand it still has and keeps nothing beyond it.
+ */
+
+export interface PoolLimits {
+  readonly maxWorkers: number
+  readonly warmWorkers: number
+  /** Invocations one worker may have in flight. */
+  readonly concurrency: number
+  readonly idleTimeoutMs: number
+}
+
+/** Why a worker was started: what a cold start's record says. */
+export type StartCause = "first" | "scale_up" | "warm" | "after_crash" | "deploy"
+
+/** Why a worker ends. */
+export type StopCause = "idle" | "retired" | "late" | "fault" | "memory" | "shutdown"
+
+export type WorkerSlot =
+  | { readonly _tag: "Starting"; readonly id: WorkerId; readonly cause: StartCause; readonly since: number }
+  | {
+      readonly _tag: "Ready"
+      readonly id: WorkerId
+      readonly cause: StartCause
+      readonly inFlight: number
+      /** Invocations handed to it so far. */
+      readonly served: number
+      /** Since when it has had no work; the instant it got ready, at first. */
+      readonly idleSince: number
+    }
+  /** Takes nothing new; ends once what it has is done. */
+  | { readonly _tag: "Draining"; readonly id: WorkerId; readonly why: StopCause; readonly inFlight: number }
+  /** Was told to end; its exit is awaited. */
+  | { readonly _tag: "Stopping"; readonly id: WorkerId; readonly why: StopCause }
+
+export interface PoolState {
+  /** Before each worker's serial, so that ids are unique on the server. */
+  readonly prefix: string
+  /** `retired`: another version took over; what waits here is still served, then every worker ends. */
+  readonly phase: "open" | "retired"
+  readonly limits: PoolLimits
+  readonly workers: ReadonlyArray<WorkerSlot>
+  /** Invocations that wait for this pool, as the scheduler last said. */
+  readonly demand: number
+  /** Starts that failed since one last succeeded. */
+  readonly failedStarts: number
+  /** Ready workers that crashed since an invocation last went well. */
+  readonly crashes: number
+  /** Until this instant nothing is started. */
+  readonly backoffUntil: number
+  readonly started: number
+}
+
+export type PoolEvent =
+  /** So many invocations wait. */
+  | { readonly _tag: "DemandChanged"; readonly waiting: number }
+  /** Have at least this many workers, started for a reason of one's own (deploy, warm-up). */
+  | { readonly _tag: "WorkersWanted"; readonly count: number; readonly cause: StartCause }
+  | { readonly _tag: "WorkerReady"; readonly worker: WorkerId; readonly concurrency: number }
+  /** It never got ready; it has exited. */
+  | { readonly _tag: "StartFailed"; readonly worker: WorkerId }
+  | { readonly _tag: "Leased"; readonly worker: WorkerId }
+  | { readonly _tag: "Released"; readonly worker: WorkerId; readonly succeeded: boolean }
+  /** It died, or broke the protocol, while it had work. */
+  | { readonly _tag: "WorkerLost"; readonly worker: WorkerId }
+  /** Must not be used again. Its other invocations may finish. */
+  | { readonly _tag: "Condemned"; readonly worker: WorkerId; readonly why: StopCause }
+  | { readonly _tag: "WorkerExited"; readonly worker: WorkerId }
+  | { readonly _tag: "Tick" }
+  | { readonly _tag: "LimitsChanged"; readonly limits: PoolLimits }
+  | { readonly _tag: "Retired" }
+
+export type PoolAction =
+  | { readonly _tag: "Start"; readonly worker: WorkerId; readonly cause: StartCause }
+  | { readonly _tag: "Stop"; readonly worker: WorkerId; readonly why: StopCause }
+  /** A worker has room: the scheduler may lease. */
+  | { readonly _tag: "Offer" }
+
+export interface Step {
+  readonly state: PoolState
+  readonly actions: ReadonlyArray<PoolAction>
+}
+
+const START_BACKOFF_FIRST_MS = 100
+const START_BACKOFF_MOST_MS = 30_000
+const FREE_CRASHES = 3
+const CRASH_BACKOFF_FIRST_MS = 50
+const CRASH_BACKOFF_MOST_MS = 1_000
+const NO_ACTIONS: ReadonlyArray<PoolAction> = []
+const OFFER: ReadonlyArray<PoolAction> = [{ _tag: "Offer" }]
+
+export const initial = (limits: PoolLimits, prefix: string): PoolState => ({
+  prefix,
+  phase: "open",
+  limits,
+  workers: [],
+  demand: 0,
+  failedStarts: 0,
+  crashes: 0,
+  backoffUntil: Number.NEGATIVE_INFINITY,
+  started: 0
+})
+
+/**
+ * What the next start has to wait. After a start that failed: 100 ms, doubling up to 30 s, for it will likely fail again.
+ * After crashes of workers that had started well: nothing for the first three in a row, then 50 ms, doubling up to 1 s:
+ * requests that kill their worker must not make a spawn storm, nor keep out the requests that would not (R-4).
+ */
+export const backoffMs = (failedStarts: number, crashes: number): number => {
+  const start =
+    failedStarts === 0 ? 0 : Math.min(START_BACKOFF_FIRST_MS * 2 ** (failedStarts - 1), START_BACKOFF_MOST_MS)
+  const crash =
+    crashes <= FREE_CRASHES
+      ? 0
+      : Math.min(CRASH_BACKOFF_FIRST_MS * 2 ** (crashes - FREE_CRASHES - 1), CRASH_BACKOFF_MOST_MS)
+  return Math.max(start, crash)
+}
+
+/**
+ * The worker to give the next invocation: the least loaded; of equals the one that worked last, so that the others get
+ * old enough to end. Null when none has room.
+ */
+export const choose = (state: PoolState): WorkerId | null => {
+  let best: (WorkerSlot & { _tag: "Ready" }) | null = null
+  const room = state.limits.concurrency
+  for (const slot of state.workers) {
+    if (slot._tag !== "Ready" || slot.inFlight >= room) continue
+    if (
+      best === null ||
+      slot.inFlight < best.inFlight ||
+      (slot.inFlight === best.inFlight && slot.idleSince > best.idleSince)
+    ) {
+      best = slot
+    }
+  }
+  return best === null ? null : best.id
+}
+
+/** Ready workers, idle workers beyond the warm count first to expire… by state, as users see them. */
+export const counts = (state: PoolState, now: number): WorkerCounts => {
+  let starting = 0
+  let busy = 0
+  let draining = 0
+  const unoccupied: Array<number> = []
+  for (const slot of state.workers) {
+    if (slot._tag === "Starting") starting += 1
+    else if (slot._tag !== "Ready") draining += 1
+    else if (slot.inFlight > 0) busy += 1
+    else unoccupied.push(slot.idleSince)
+  }
+  // Half of its idle time-out gone, a worker beyond the warm count is on its way out: IDLE. Before that it is WARM.
+  const surplus = Math.max(0, busy + unoccupied.length - state.limits.warmWorkers)
+  const old = unoccupied.filter((since) => now - since >= state.limits.idleTimeoutMs / 2).length
+  const idle = Math.min(surplus, old)
+  return { starting, warm: unoccupied.length - idle, busy, idle, draining }
+}
+
+/** When `Tick` next has something to do, or null. */
+export const nextTick = (state: PoolState): number | null => {
+  let ready = 0
+  let oldest = Number.POSITIVE_INFINITY
+  for (const slot of state.workers) {
+    if (slot._tag !== "Ready") continue
+    ready += 1
+    if (slot.inFlight === 0 && slot.idleSince < oldest) oldest = slot.idleSince
+  }
+  const idleEnds =
+    ready > state.limits.warmWorkers && oldest !== Number.POSITIVE_INFINITY
+      ? oldest + state.limits.idleTimeoutMs
+      : Number.POSITIVE_INFINITY
+  const waitsForBackoff = wanted(state) > 0
+  const next = Math.min(idleEnds, waitsForBackoff ? state.backoffUntil : Number.POSITIVE_INFINITY)
+  return Number.isFinite(next) ? next : null
+}
+
+/** Workers that ought to be started now, were there no back-off. */
+const wanted = (state: PoolState): number => {
+  const { concurrency, maxWorkers, warmWorkers } = state.limits
+  let starting = 0
+  let ready = 0
+  let room = 0
+  for (const slot of state.workers) {
+    if (slot._tag === "Starting") starting += 1
+    else if (slot._tag === "Ready") {
+      ready += 1
+      room += concurrency - slot.inFlight
+    }
+  }
+  // Starts are shared: those under way count for the demand that is there (R-5).
+  const unmet = Math.ceil(Math.max(0, state.demand - room) / concurrency)
+  const warm = state.phase === "open" ? warmWorkers : 0
+  const target = Math.max(unmet - starting, warm - ready - starting)
+  return Math.max(0, Math.min(target, maxWorkers - state.workers.length))
+}
+
+const startMore = (state: PoolState, now: number, cause: StartCause | null, least: number): Step => {
+  const room = state.limits.maxWorkers - state.workers.length
+  const count = Math.min(room, Math.max(least, now < state.backoffUntil ? 0 : wanted(state)))
+  if (count <= 0) return { state, actions: NO_ACTIONS }
+  const workers = state.workers.slice()
+  const actions: Array<PoolAction> = []
+  for (let i = 0; i < count; i += 1) {
+    const serial = state.started + i + 1
+    const id = `${state.prefix}${serial}` as WorkerId
+    const why =
+      cause ??
+      (state.failedStarts + state.crashes > 0
+        ? "after_crash"
+        : serial === 1
+          ? "first"
+          : state.demand > 0
+            ? "scale_up"
+            : "warm")
+    workers.push({ _tag: "Starting", id, cause: why, since: now })
+    actions.push({ _tag: "Start", worker: id, cause: why })
+  }
+  return { state: { ...state, workers, started: state.started + count }, actions }
+}
+
+const indexOf = (state: PoolState, worker: WorkerId): number => {
+  const { workers } = state
+  for (let i = 0; i < workers.length; i += 1) if ((workers[i] as WorkerSlot).id === worker) return i
+  return -1
+}
+
+const replace = (state: PoolState, index: number, slot: WorkerSlot): PoolState => {
+  const workers = state.workers.slice()
+  workers[index] = slot
+  return { ...state, workers }
+}
+
+const remove = (state: PoolState, index: number): PoolState => {
+  const workers = state.workers.slice()
+  workers.splice(index, 1)
+  return { ...state, workers }
+}
+
+const afterStep = (first: Step, second: Step): Step => ({
+  state: second.state,
+  actions: first.actions.length === 0 ? second.actions : [...first.actions, ...second.actions]
+})
+
+const backedOff = (state: PoolState, now: number): PoolState => {
+  const wait = backoffMs(state.failedStarts, state.crashes)
+  return wait === 0 ? state : { ...state, backoffUntil: now + wait }
+}
+const startFailed = (state: PoolState, now: number): PoolState =>
+  backedOff({ ...state, failedStarts: state.failedStarts + 1 }, now)
+const crashed = (state: PoolState, now: number): PoolState =>
+  backedOff({ ...state, crashes: state.crashes + 1 }, now)
+
+/** One step of the pool. `now` is monotonic, in milliseconds. Events about workers it does not know change nothing. */
+export const transition = (state: PoolState, event: PoolEvent, now: number): Step => {
+  switch (event._tag) {
+    case "DemandChanged": {
+      if (event.waiting === state.demand) return { state, actions: NO_ACTIONS }
+      return endIfRetired(startMore({ ...state, demand: event.waiting }, now, null, 0))
+    }
+    case "WorkersWanted": {
+      const live = state.workers.filter((slot) => slot._tag === "Starting" || slot._tag === "Ready").length
+      return startMore(state, now, event.cause, event.count - live)
+    }
+    case "WorkerReady": {
+      const index = indexOf(state, event.worker)
+      const slot = state.workers[index]
+      if (slot === undefined || slot._tag !== "Starting") return { state, actions: NO_ACTIONS }
+      // A worker that cannot multiplex (1.0, or without the feature) brings the whole pool down to one at a time.
+      const limits =
+        event.concurrency < state.limits.concurrency
+          ? { ...state.limits, concurrency: event.concurrency }
+          : state.limits
+      const ready: WorkerSlot = {
+        _tag: "Ready",
+        id: slot.id,
+        cause: slot.cause,
+        inFlight: 0,
+        served: 0,
+        idleSince: now
+      }
+      const next = replace({ ...state, limits, failedStarts: 0 }, index, ready)
+      return endIfRetired(afterStep({ state: next, actions: OFFER }, startMore(next, now, null, 0)))
+    }
+    case "StartFailed": {
+      const index = indexOf(state, event.worker)
+      if (index === -1) return { state, actions: NO_ACTIONS }
+      return startMore(startFailed(remove(state, index), now), now, null, 0)
+    }
+    case "Leased": {
+      const index = indexOf(state, event.worker)
+      const slot = state.workers[index]
+      if (slot === undefined || slot._tag !== "Ready") return { state, actions: NO_ACTIONS }
+      return {
+        state: replace(state, index, { ...slot, inFlight: slot.inFlight + 1, served: slot.served + 1 }),
+        actions: NO_ACTIONS
+      }
+    }
+    case "Released": {
+      const index = indexOf(state, event.worker)
+      const slot = state.workers[index]
+      if (slot === undefined) return { state, actions: NO_ACTIONS }
+      if (slot._tag === "Ready") {
+        const inFlight = Math.max(0, slot.inFlight - 1)
+        const calm =
+          event.succeeded && state.crashes > 0 ? { ...state, crashes: 0, backoffUntil: now } : state
+        return endIfRetired({
+          state: replace(calm, index, { ...slot, inFlight, idleSince: now }),
+          actions: OFFER
+        })
+      }
+      if (slot._tag === "Draining") {
+        if (slot.inFlight <= 1) return stop(state, index, slot.why)
+        return { state: replace(state, index, { ...slot, inFlight: slot.inFlight - 1 }), actions: NO_ACTIONS }
+      }
+      return { state, actions: NO_ACTIONS }
+    }
+    case "Condemned": {
+      const index = indexOf(state, event.worker)
+      const slot = state.workers[index]
+      if (slot === undefined || slot._tag === "Stopping") return { state, actions: NO_ACTIONS }
+      const next =
+        slot._tag === "Starting" || slot.inFlight === 0
+          ? stop(state, index, event.why)
+          : {
+              state: replace(state, index, {
+                _tag: "Draining",
+                id: slot.id,
+                why: event.why,
+                inFlight: slot.inFlight
+              }),
+              actions: NO_ACTIONS
+            }
+      return afterStep(next, startMore(next.state, now, null, 0))
+    }
+    case "WorkerLost": {
+      const index = indexOf(state, event.worker)
+      const slot = state.workers[index]
+      if (slot === undefined || slot._tag === "Stopping") return { state, actions: NO_ACTIONS }
+      // One that was on its way out already tells nothing about the code.
+      const counted = slot._tag === "Ready" ? crashed(state, now) : state
+      const next = stop(counted, index, "fault")
+      return afterStep(next, startMore(next.state, now, null, 0))
+    }
+    case "WorkerExited": {
+      const index = indexOf(state, event.worker)
+      const slot = state.workers[index]
+      if (slot === undefined) return { state, actions: NO_ACTIONS }
+      const gone = remove(state, index)
+      // An exit that nobody asked for is a crash, whether it had work or not.
+      return startMore(slot._tag === "Ready" ? crashed(gone, now) : gone, now, null, 0)
+    }
+    case "Tick": {
+      const swept = sweep(state, now)
+      return afterStep(swept, startMore(swept.state, now, null, 0))
+    }
+    case "LimitsChanged":
+      return startMore({ ...state, limits: event.limits }, now, null, 0)
+    case "Retired":
+      return endIfRetired({ state: { ...state, phase: "retired" }, actions: NO_ACTIONS })
+  }
+}
+
+/** In a retired pool without demand, ready workers without work end at once. */
+const endIfRetired = (step: Step): Step => {
+  const { state } = step
+  if (state.phase === "open" || state.demand > 0) return step
+  let result = step
+  for (let i = 0; i < state.workers.length; i += 1) {
+    const slot = state.workers[i] as WorkerSlot
+    if (slot._tag === "Ready" && slot.inFlight === 0)
+      result = afterStep(result, stop(result.state, i, "retired"))
+  }
+  return result
+}
+
+const stop = (state: PoolState, index: number, why: StopCause): Step => {
+  const { id } = state.workers[index] as WorkerSlot
+  return {
+    state: replace(state, index, { _tag: "Stopping", id, why }),
+    actions: [{ _tag: "Stop", worker: id, why }]
+  }
+}
+
+/** Ends ready workers without work whose idle time is over, oldest first, down to the warm count. */
+const sweep = (state: PoolState, now: number): Step => {
+  const ready = state.workers.filter((slot) => slot._tag === "Ready")
+  const surplus = ready.length - state.limits.warmWorkers
+  if (surplus <= 0) return { state, actions: NO_ACTIONS }
+  const expired = ready
+    .filter((slot) => slot.inFlight === 0 && now - slot.idleSince >= state.limits.idleTimeoutMs)
+    .sort((a, b) => a.idleSince - b.idleSince)
+    .slice(0, surplus)
+  let step: Step = { state, actions: NO_ACTIONS }
+  for (const slot of expired) step = afterStep(step, stop(step.state, indexOf(step.state, slot.id), "idle"))
+  return step
+}

@@ -1,0 +1,378 @@
+import { Deferred, Effect, FiberId } from "effect"
+import { ColdStartTimeout, type DeploymentFailed, type InvocationError } from "../domain/Errors.ts"
+import type { WorkerId } from "../domain/Ids.ts"
+import type { Invocation, Target } from "../domain/Invocation.ts"
+import type { MonotonicClock } from "../domain/MonotonicClock.ts"
+import type { LogPipeline } from "../logs/LogPipeline.ts"
+import type { WorkerCounts } from "../protocol/Management.ts"
+import type { ResponsePayload } from "../protocol/worker/Wire.ts"
+import { fromFault, fromWorkerError } from "../worker/invocationError.ts"
+import type { WorkerAnswer } from "../worker/WorkerAnswer.ts"
+import type { StartFailure, Worker, WorkerSpawner } from "../worker/WorkerSpawner.ts"
+import * as PoolState from "./PoolState.ts"
+import type { StartBudget } from "./StartBudget.ts"
+
+/** Who gives the pool work: the scheduler. Both are called synchronously, after the pool's state has been changed. */
+export interface PoolListener {
+  /** Some worker has room. */
+  readonly capacity: (pool: WorkerPool) => void
+  /** No worker lives, none is starting, and this is why: what waits for this pool cannot be served now. */
+  readonly unavailable: (pool: WorkerPool, error: ColdStartTimeout | DeploymentFailed) => void
+}
+
+export interface PoolServices {
+  readonly spawner: WorkerSpawner["Type"]
+  readonly clock: MonotonicClock["Type"]
+  readonly log: LogPipeline["Type"]["log"]
+  readonly budget: StartBudget
+  /** Between cancelling a late invocation and killing its worker, in milliseconds. */
+  readonly cancelGraceMs: number
+  readonly listener: () => PoolListener
+  /** Runs a worker's life in the background, within the scope of all pools. */
+  readonly fork: (effect: Effect.Effect<void>) => void
+  /** A retired pool's last worker is gone. */
+  readonly emptied: (pool: WorkerPool) => void
+}
+
+/** How a use of a worker ended. */
+export type UseOutcome =
+  | { readonly _tag: "Answered"; readonly payload: ResponsePayload }
+  | { readonly _tag: "Failed"; readonly error: InvocationError }
+
+/** Called exactly once per use, after the worker was given back. `linesCut` counts its log lines that were not passed on. */
+export type UseSettle = (outcome: UseOutcome, linesCut: number) => void
+
+/** One invocation on one worker of the pool. */
+export interface Use {
+  readonly workerId: WorkerId
+  /** Whether this is the worker's first invocation: a cold start. */
+  readonly coldStart: boolean
+  /** The caller went away: asks the worker to give up. The use goes on until it answers. */
+  readonly cancel: () => void
+  /**
+   * The invocation missed its deadline (R-3): it is cancelled, the worker gets nothing new, and after a short grace it is
+   * killed, unless its event loop still lives and it has others to finish.
+   */
+  readonly expire: () => void
+}
+
+interface Handle {
+  readonly stop: Deferred.Deferred<PoolState.StopCause>
+  worker: Worker | null
+  /** Invocations that missed their deadline and were not answered since. */
+  late: number
+  /** Takes back the request for a place in the budget, while it is waiting for one. */
+  withdraw: (() => void) | null
+}
+
+// A back-off shorter than this is waited for in the queue; over it a caller is told at once when to come back.
+const PATIENCE_MS = 1_000
+
+/** Carries out what `PoolState.transition` says: the effectful shell of one function version's pool. */
+export class WorkerPool {
+  readonly target: Target
+  readonly #services: PoolServices
+  readonly #handles = new Map<WorkerId, Handle>()
+  readonly #awaitingReady = new Set<(failure: ColdStartTimeout | DeploymentFailed | null) => void>()
+  #state: PoolState.PoolState
+  #disarm: (() => void) | null = null
+  #armedFor = Number.POSITIVE_INFINITY
+  #lastFailure: StartFailure | null = null
+
+  constructor(target: Target, prefix: string, services: PoolServices) {
+    this.target = target
+    this.#services = services
+    const { concurrency, idle_timeout_seconds, max_workers, warm_workers } = target.limits
+    this.#state = PoolState.initial(
+      {
+        concurrency,
+        maxWorkers: max_workers,
+        warmWorkers: Math.min(warm_workers, max_workers),
+        idleTimeoutMs: idle_timeout_seconds * 1000
+      },
+      prefix
+    )
+  }
+
+  get state(): PoolState.PoolState {
+    return this.#state
+  }
+
+  counts(): WorkerCounts {
+    return PoolState.counts(this.#state, this.#services.clock.now())
+  }
+
+  hasRoom(): boolean {
+    const id = PoolState.choose(this.#state)
+    return id !== null && this.#handles.get(id)?.worker != null
+  }
+
+  /**
+   * Gives the invocation to a worker that has room; null when none has: then tell the pool by `demand` that somebody waits.
+   * `budgetMs` is what is left of the invocation's time; keeping it is the caller's business, by `expire`.
+   */
+  use(invocation: Invocation, budgetMs: number, settle: UseSettle): Use | null {
+    const id = PoolState.choose(this.#state)
+    const handle = id === null ? undefined : this.#handles.get(id)
+    const worker = handle?.worker
+    if (id === null || handle === undefined || worker == null) return null
+    const slot = this.#state.workers.find((one) => one.id === id)
+    const coldStart = slot?._tag === "Ready" && slot.served === 0
+    this.#dispatch({ _tag: "Leased", worker: id })
+    let late = false
+    const { session } = worker
+    const wireId = session.invoke(invocation, budgetMs, (answer, linesCut) => {
+      const outcome = this.#outcomeOf(answer, invocation, id)
+      this.#giveBack(id, handle, answer, late)
+      settle(outcome, linesCut)
+    })
+    return {
+      workerId: id,
+      coldStart,
+      cancel: () => session.cancel(wireId, "client_gone"),
+      expire: () => {
+        late = true
+        handle.late += 1
+        this.#expire(id, handle, worker, wireId)
+      }
+    }
+  }
+
+  #outcomeOf(answer: WorkerAnswer, invocation: Invocation, id: WorkerId): UseOutcome {
+    switch (answer._tag) {
+      case "Response":
+        return { _tag: "Answered", payload: answer.payload }
+      case "Lost":
+        return { _tag: "Failed", error: fromFault(answer.fault) }
+      case "Error": {
+        const { message, stack } = answer.payload
+        if (answer.payload.code !== "CANCELLED")
+          this.#services.log({
+            ...this.#about(id),
+            level: "error",
+            invocationId: invocation.id,
+            message,
+            ...(stack === undefined ? {} : { stack, bundlePath: this.target.bundlePath })
+          })
+        return { _tag: "Failed", error: fromWorkerError(answer.payload, this.target) }
+      }
+    }
+  }
+
+  #giveBack(id: WorkerId, handle: Handle, answer: WorkerAnswer, late: boolean): void {
+    if (answer._tag === "Lost") return this.#dispatch({ _tag: "WorkerLost", worker: id })
+    if (late) handle.late -= 1
+    if (answer._tag === "Error" && answer.payload.code === "OUT_OF_MEMORY") {
+      this.#dispatch({ _tag: "Condemned", worker: id, why: "memory" })
+    }
+    this.#dispatch({ _tag: "Released", worker: id, succeeded: answer._tag === "Response" })
+    if (handle.late > 0) this.#killIfOnlyLate(id, handle)
+  }
+
+  #expire(id: WorkerId, handle: Handle, worker: Worker, wireId: string): void {
+    let alive = false
+    worker.session.cancel(wireId, "deadline")
+    worker.session.ping(() => (alive = true))
+    this.#dispatch({ _tag: "Condemned", worker: id, why: "late" })
+    this.#services.clock.after(this.#services.cancelGraceMs, () => {
+      if (this.#handles.get(id) !== handle || handle.late === 0) return
+      if (alive) this.#killIfOnlyLate(id, handle)
+      else worker.kill()
+    })
+  }
+
+  /** So many invocations wait for this pool. */
+  demand(waiting: number): void {
+    this.#dispatch({ _tag: "DemandChanged", waiting })
+  }
+
+  /** Why nobody should wait here now, or null: no worker lives, and the next start is some time away. */
+  unavailable(): ColdStartTimeout | DeploymentFailed | null {
+    const { backoffUntil, workers } = this.#state
+    if (workers.length > 0 || this.#lastFailure === null) return null
+    return backoffUntil - this.#services.clock.now() > PATIENCE_MS ? this.#failure() : null
+  }
+
+  /** Starts the warm workers. */
+  warm(): void {
+    this.#dispatch({ _tag: "Tick" })
+  }
+
+  /** Waits until a worker is ready, starting one if there is none. */
+  get ready(): Effect.Effect<void, ColdStartTimeout | DeploymentFailed> {
+    return Effect.async((resume) => {
+      if (this.#state.workers.some((slot) => slot._tag === "Ready")) return resume(Effect.void)
+      const settle = (failure: ColdStartTimeout | DeploymentFailed | null): void => {
+        this.#awaitingReady.delete(settle)
+        resume(failure === null ? Effect.void : Effect.fail(failure))
+      }
+      this.#awaitingReady.add(settle)
+      this.#dispatch({ _tag: "WorkersWanted", count: 1, cause: "deploy" })
+      return Effect.sync(() => this.#awaitingReady.delete(settle))
+    })
+  }
+
+  /** Another version took over: what waits is still served, then every worker ends. */
+  retire(): void {
+    this.#dispatch({ _tag: "Retired" })
+  }
+
+  /** Ends the worker that has been idle longest, if there is one to spare; true if so. For the machine's worker budget. */
+  spare(): boolean {
+    let oldest: (PoolState.WorkerSlot & { _tag: "Ready" }) | null = null
+    for (const slot of this.#state.workers) {
+      if (slot._tag !== "Ready" || slot.inFlight > 0) continue
+      if (oldest === null || slot.idleSince < oldest.idleSince) oldest = slot
+    }
+    if (oldest === null || this.#state.demand > 0) return false
+    this.#dispatch({ _tag: "Condemned", worker: oldest.id, why: "idle" })
+    return true
+  }
+
+  #dispatch(event: PoolState.PoolEvent): void {
+    const step = PoolState.transition(this.#state, event, this.#services.clock.now())
+    this.#state = step.state
+    let offered = false
+    for (const action of step.actions) {
+      if (action._tag === "Start") this.#start(action.worker)
+      else if (action._tag === "Stop") this.#stop(action.worker, action.why)
+      else offered = true
+    }
+    // The data plane's two events only look at the clock when nothing does.
+    const hot = event._tag === "Leased" || event._tag === "Released"
+    if (!hot || this.#disarm === null) this.#arm()
+    // Last, because the scheduler leases from within this call.
+    if (offered && this.#state.demand > 0) this.#services.listener().capacity(this)
+  }
+
+  #arm(): void {
+    const next = PoolState.nextTick(this.#state)
+    if (next === null || next >= this.#armedFor) return
+    this.#disarm?.()
+    this.#armedFor = next
+    this.#disarm = this.#services.clock.after(next - this.#services.clock.now(), () => {
+      this.#disarm = null
+      this.#armedFor = Number.POSITIVE_INFINITY
+      this.#dispatch({ _tag: "Tick" })
+    })
+  }
+
+  #start(id: WorkerId): void {
+    const { budget, fork, spawner } = this.#services
+    const handle: Handle = {
+      stop: Deferred.unsafeMake<PoolState.StopCause>(FiberId.none),
+      worker: null,
+      late: 0,
+      withdraw: null
+    }
+    this.#handles.set(id, handle)
+    const urgent = this.#state.demand > 0 || this.#awaitingReady.size > 0
+    const withdraw = budget.request(this, urgent, (permit) => {
+      handle.withdraw = null
+      // The process belongs to this scope: whichever way the life ends, it is reaped before the pool hears of it.
+      const life = Effect.scoped(
+        Effect.gen(this, function* () {
+          const worker = yield* spawner.spawn(this.target, id)
+          permit.started()
+          handle.worker = worker
+          this.#becameReady(id, worker)
+          const fault = yield* worker.ended
+          this.#reportEnd(id, fault.reason)
+          // Before the process is reaped and its folder removed: the next one can start meanwhile.
+          this.#dispatch({ _tag: "WorkerLost", worker: id })
+        })
+      )
+      fork(
+        Effect.raceFirst(life, Effect.asVoid(Deferred.await(handle.stop))).pipe(
+          Effect.match({ onFailure: (failure) => failure, onSuccess: () => null }),
+          Effect.map((failure) => {
+            permit.released()
+            this.#ended(id, failure)
+          })
+        )
+      )
+    })
+    if (handle.withdraw === null && this.#handles.get(id) === handle && handle.worker === null) {
+      handle.withdraw = withdraw
+    }
+  }
+
+  #stop(id: WorkerId, why: PoolState.StopCause): void {
+    const handle = this.#handles.get(id)
+    if (handle === undefined) return
+    if (why === "fault" || why === "memory") handle.worker?.kill()
+    // `withdraw` is harmless once the start was granted; the life then ends by `stop`.
+    handle.withdraw?.()
+    Deferred.unsafeDone(handle.stop, Effect.succeed(why))
+  }
+
+  #becameReady(id: WorkerId, worker: Worker): void {
+    this.#lastFailure = null
+    this.#dispatch({
+      _tag: "WorkerReady",
+      worker: id,
+      concurrency: worker.multiplexes ? this.target.limits.concurrency : 1
+    })
+    for (const settle of [...this.#awaitingReady]) settle(null)
+  }
+
+  #ended(id: WorkerId, failure: StartFailure | null): void {
+    this.#handles.delete(id)
+    if (failure === null) {
+      this.#dispatch({ _tag: "WorkerExited", worker: id })
+    } else {
+      this.#lastFailure = failure
+      this.#report("error", id, `a worker of ${this.target.name} did not start: ${failure.message}`)
+      this.#dispatch({ _tag: "StartFailed", worker: id })
+      const hopeless = this.#state.workers.every(
+        (slot) => slot._tag === "Stopping" || slot._tag === "Draining"
+      )
+      if (hopeless) {
+        const error = this.#failure()
+        for (const settle of [...this.#awaitingReady]) settle(error)
+        this.#services.listener().unavailable(this, error)
+      }
+    }
+    // Somebody waits for a first worker, and until now there was no room to start one.
+    if (this.#awaitingReady.size > 0) this.#dispatch({ _tag: "WorkersWanted", count: 1, cause: "deploy" })
+    const { demand, phase, workers } = this.#state
+    if (phase === "retired" && workers.length === 0 && demand === 0) {
+      this.#disarm?.()
+      this.#services.emptied(this)
+    }
+  }
+
+  #failure(): ColdStartTimeout | DeploymentFailed {
+    const failure = this.#lastFailure
+    if (failure?._tag === "DeploymentFailed") return failure
+    const waitMs = this.#state.backoffUntil - this.#services.clock.now()
+    return new ColdStartTimeout({
+      reason: failure === null ? "no worker could be started" : failure.reason,
+      retryAfterSeconds: Math.max(1, Math.ceil(waitMs / 1000))
+    })
+  }
+
+  #killIfOnlyLate(id: WorkerId, handle: Handle): void {
+    const slot = this.#state.workers.find((one) => one.id === id)
+    if (slot?._tag === "Draining" && slot.inFlight <= handle.late) handle.worker?.kill()
+  }
+
+  #reportEnd(id: WorkerId, reason: string): void {
+    const slot = this.#state.workers.find((one) => one.id === id)
+    if (slot?._tag === "Ready") this.#report("error", id, `a worker of ${this.target.name} ${reason}`)
+  }
+
+  #report(level: "warn" | "error", id: WorkerId, message: string): void {
+    this.#services.log({ ...this.#about(id), level, message })
+  }
+
+  #about(id: WorkerId) {
+    return {
+      at: Date.now(),
+      functionId: this.target.functionId,
+      functionName: this.target.name,
+      version: this.target.version,
+      workerId: id
+    }
+  }
+}

@@ -1,0 +1,15 @@
+import type { ErrorPayload, ResponsePayload } from "../protocol/worker/Wire.ts"
+
+/** Why a worker can no longer be trusted with anything. */
+export interface WorkerFault {
+  readonly kind: "protocol" | "exit" | "signal"
+  /** For people: what happened, e.g. `exited with code 3`, `answered an id that was not asked`. */
+  readonly reason: string
+}
+
+/** How one invocation ended on its worker. */
+export type WorkerAnswer =
+  | { readonly _tag: "Response"; readonly payload: ResponsePayload }
+  | { readonly _tag: "Error"; readonly payload: ErrorPayload }
+  /** The worker was lost while it had the invocation. */
+  | { readonly _tag: "Lost"; readonly fault: WorkerFault }

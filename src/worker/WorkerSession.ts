@@ -1,0 +1,231 @@
+import type { Invocation } from "../domain/Invocation.ts"
+import { decodeWorkerMessage } from "../protocol/worker/decodeWorkerMessage.ts"
+import { LineDecoder } from "../protocol/worker/LineDecoder.ts"
+import {
+  type CancelPayload,
+  type ErrorPayload,
+  type HostMessage,
+  type LogPayload,
+  MAX_LINE_BYTES,
+  type ReadyPayload,
+  type WorkerMessage
+} from "../protocol/worker/Wire.ts"
+import type { WorkerAnswer, WorkerFault } from "./WorkerAnswer.ts"
+
+/** The way to the worker. Writes are taken whole and in order; what the worker does not read yet is kept by the transport. */
+export interface Transport {
+  readonly write: (line: string) => void
+}
+
+/** What a session tells its owner. */
+export interface SessionEvents {
+  readonly ready: (payload: ReadyPayload) => void
+  /** The bundle could not be loaded; the worker is of no use. */
+  readonly loadFailed: (error: ErrorPayload) => void
+  /** `invocation` is null for what was said outside of any invocation. */
+  readonly log: (payload: LogPayload, invocation: Invocation | null) => void
+  /** Something that is not a message appeared on the protocol (bounded: at most 64 KiB a line, 100 lines a session). */
+  readonly stray: (text: string) => void
+  /** The protocol was broken; everything in flight was settled as lost, and nothing more will be said. */
+  readonly faulted: (fault: WorkerFault) => void
+}
+
+/** Called exactly once per invocation; `linesCut` says how many of its log lines were not passed on (R-12). */
+export type Settle = (answer: WorkerAnswer, linesCut: number) => void
+
+interface InFlight {
+  readonly invocation: Invocation
+  readonly settle: Settle
+  /** Log lines that were passed on, and that were cut (R-12). */
+  lines: number
+  bytes: number
+  cut: number
+}
+
+/** Bounds of what one invocation may log (R-12): past either, lines are counted instead of kept. */
+export const LOG_LINES_PER_INVOCATION = 1_000
+export const LOG_BYTES_PER_INVOCATION = 256 * 1024
+const STRAY_LINES = 100
+const STRAY_CHARS = 64 * 1024
+
+/**
+ * One worker's side of the conversation: the table of what is in flight, and the rules about who may say what (the worker
+ * protocol, 1.0 and 1.1). It knows no process: bytes come in by `receive`, lines go out by the transport.
+ *
+ * Every invocation handed to it is settled exactly once: by an answer, or as lost (R-1, R-4).
+ */
+export class WorkerSession {
+  readonly #transport: Transport
+  readonly #events: SessionEvents
+  readonly #decoder: LineDecoder
+  readonly #inFlight = new Map<string, InFlight>()
+  #pings = new Map<string, () => void>()
+  #serial = 0
+  #strays = 0
+  #awaitingReady = true
+  #dead: WorkerFault | null = null
+  features: ReadonlySet<string> = new Set()
+
+  constructor(transport: Transport, events: SessionEvents, limitBytes: number = MAX_LINE_BYTES) {
+    this.#transport = transport
+    this.#events = events
+    this.#decoder = new LineDecoder(limitBytes, {
+      line: (bytes) => this.#line(bytes),
+      oversize: () => this.fail({ kind: "protocol", reason: `sent a line of more than ${limitBytes} bytes` })
+    })
+  }
+
+  get inFlight(): number {
+    return this.#inFlight.size
+  }
+
+  /** Bytes from the worker, however cut. */
+  receive(chunk: Uint8Array): void {
+    if (this.#dead === null) this.#decoder.push(chunk)
+  }
+
+  /**
+   * Hands an invocation over. `budgetMs` is what is left of its time. `settle` is called exactly once; the answer is a wire
+   * id with which it can be cancelled.
+   */
+  invoke(invocation: Invocation, budgetMs: number, settle: Settle): string {
+    // Ids come from callers: two invocations may bear the same one, but not on this wire at the same time.
+    let id = invocation.id
+    while (this.#inFlight.has(id)) id = `${invocation.id}~${(this.#serial += 1)}`
+    if (this.#dead !== null) {
+      settle({ _tag: "Lost", fault: this.#dead }, 0)
+      return id
+    }
+    this.#inFlight.set(id, { invocation, settle, lines: 0, bytes: 0, cut: 0 })
+    this.#transport.write(encodeInvoke(id, invocation, budgetMs))
+    return id
+  }
+
+  /** Asks the worker to give an invocation up; it still answers. Workers without the feature are not bothered. */
+  cancel(id: string, reason: CancelPayload["reason"]): void {
+    if (this.#dead !== null || !this.#inFlight.has(id) || !this.features.has("cancel")) return
+    this.#send({ id, type: "cancel", payload: { reason } })
+  }
+
+  /** Calls `pong` when the worker's event loop answers; never, if it does not. Needs the feature `ping`. */
+  ping(pong: () => void): void {
+    if (this.#dead !== null || !this.features.has("ping")) return
+    const id = `ping-${(this.#serial += 1)}`
+    this.#pings.set(id, pong)
+    this.#send({ id, type: "ping", payload: {} })
+  }
+
+  /** Asks the worker to finish what it has and end. */
+  shutdown(): void {
+    if (this.#dead === null) this.#send({ id: "", type: "shutdown", payload: {} })
+  }
+
+  /** The worker is lost (its process ended, or it broke the protocol): settles everything in flight. Only the first counts. */
+  fail(fault: WorkerFault): void {
+    if (this.#dead !== null) return
+    this.#dead = fault
+    this.#pings.clear()
+    const lost = [...this.#inFlight.values()]
+    this.#inFlight.clear()
+    if (fault.kind === "protocol") this.#events.faulted(fault)
+    for (const { cut, settle } of lost) settle({ _tag: "Lost", fault }, cut)
+  }
+
+  #send(message: HostMessage): void {
+    this.#transport.write(`${JSON.stringify(message)}\n`)
+  }
+
+  #line(bytes: Uint8Array): void {
+    if (this.#dead !== null) return
+    const decoded = decodeWorkerMessage(bytes)
+    switch (decoded._tag) {
+      case "message":
+        return this.#message(decoded.message)
+      case "ignored":
+        return
+      case "invalid":
+        return this.fail({
+          kind: "protocol",
+          reason: `sent a malformed ${decoded.type} message: ${decoded.reason}`
+        })
+      case "stray":
+        if (decoded.text.trim() === "") return
+        this.#strays += 1
+        if (this.#strays <= STRAY_LINES) this.#events.stray(decoded.text.slice(0, STRAY_CHARS))
+        return
+    }
+  }
+
+  #message(message: WorkerMessage): void {
+    switch (message.type) {
+      case "response":
+        return this.#settle(message.id, { _tag: "Response", payload: message.payload })
+      case "error":
+        if (message.id === "" && this.#awaitingReady) {
+          this.#awaitingReady = false
+          return this.#events.loadFailed(message.payload)
+        }
+        return this.#settle(message.id, { _tag: "Error", payload: message.payload })
+      case "log":
+        return this.#log(message.id, message.payload)
+      case "ready":
+        if (!this.#awaitingReady) return this.fail({ kind: "protocol", reason: "sent ready twice" })
+        this.#awaitingReady = false
+        this.features = new Set(message.payload.protocol === undefined ? [] : message.payload.features)
+        return this.#events.ready(message.payload)
+      case "pong": {
+        const pong = this.#pings.get(message.id)
+        this.#pings.delete(message.id)
+        return pong?.()
+      }
+    }
+  }
+
+  #settle(id: string, answer: WorkerAnswer): void {
+    const entry = this.#inFlight.get(id)
+    if (entry === undefined) {
+      return this.fail({
+        kind: "protocol",
+        reason: "answered an id that was not asked, or answered it twice"
+      })
+    }
+    if (entry.cut > 0) {
+      this.#events.log(
+        { level: "warn", message: `${entry.cut} further log lines of this invocation were cut` },
+        entry.invocation
+      )
+    }
+    this.#inFlight.delete(id)
+    entry.settle(answer, entry.cut)
+  }
+
+  #log(id: string, payload: LogPayload): void {
+    const entry = this.#inFlight.get(id)
+    if (entry === undefined) return this.#events.log(payload, null)
+    entry.bytes += payload.message.length
+    if (entry.lines >= LOG_LINES_PER_INVOCATION || entry.bytes > LOG_BYTES_PER_INVOCATION) {
+      entry.cut += 1
+      return
+    }
+    entry.lines += 1
+    this.#events.log(payload, entry.invocation)
+  }
+}
+
+/** The query as a map, for 1.0 workers; of a repeated key the last value. `url` has the whole. */
+const queryOf = (url: string): Record<string, string> => {
+  const at = url.indexOf("?")
+  return at === -1 ? {} : Object.fromEntries(new URLSearchParams(url.slice(at + 1)))
+}
+
+const encodeInvoke = (id: string, invocation: Invocation, budgetMs: number): string => {
+  const { body, trace } = invocation
+  const head = `{"id":${JSON.stringify(id)},"type":"invoke","payload":{"method":${JSON.stringify(invocation.method)},"path":${JSON.stringify(invocation.path)},"url":${JSON.stringify(invocation.url)},"headers":${JSON.stringify(invocation.headers)},"query":${JSON.stringify(queryOf(invocation.url))},"deadline_ms":${Math.max(0, Math.round(budgetMs))}`
+  const traced = trace === undefined ? head : `${head},"trace":${JSON.stringify(trace)}`
+  // Base64 needs no escaping: put in as it is, a body of 10 MB is not walked through again.
+  const encoded =
+    body === null || body.length === 0
+      ? ""
+      : Buffer.from(body.buffer, body.byteOffset, body.length).toString("base64")
+  return `${traced},"body":"${encoded}"}}\n`
+}
