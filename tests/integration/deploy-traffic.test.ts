@@ -1,0 +1,138 @@
+import { afterAll, beforeAll, describe, expect, it } from "vitest"
+import { deploy, deployRefused, getFunction, register, serve, until } from "../support/Api.ts"
+import { processesNaming } from "../support/Processes.ts"
+import { startServer, type TestServer } from "../support/TestServer.ts"
+
+const answering = (text: string): string => `export default () => new Response(${JSON.stringify(text)})`
+
+let server: TestServer
+beforeAll(async () => {
+  server = await startServer()
+})
+afterAll(async () => {
+  await server.dispose()
+})
+
+/** Calls the function in a loop from several callers until told to stop; collects what was answered. */
+const callers = (name: string, count: number) => {
+  const seen = new Map<string, number>()
+  let going = true
+  const loops = Array.from({ length: count }, async () => {
+    while (going) {
+      const response = await fetch(`${server.url}/functions/${name}`)
+      const key = `${response.status} ${await response.text()}`
+      seen.set(key, (seen.get(key) ?? 0) + 1)
+    }
+  })
+  return {
+    seen,
+    stop: async () => {
+      going = false
+      await Promise.all(loops)
+    }
+  }
+}
+
+describe("deploy with traffic (R-7)", () => {
+  it("loses no request while versions change under load", async () => {
+    await serve(server, "changing", answering("v1"), { max_workers: 2 })
+    const traffic = callers("changing", 4)
+    for (let version = 2; version <= 6; version += 1) {
+      await deploy(server, "changing", `v${version}`, answering(`v${version}`))
+      // Whatever is asked after the deploy was acknowledged is answered by the new version.
+      expect(await (await fetch(`${server.url}/functions/changing`)).text()).toBe(`v${version}`)
+      await until(
+        async () => traffic.seen.get(`200 v${version}`) ?? 0,
+        (calls) => calls >= 20
+      )
+    }
+    await traffic.stop()
+    expect([...traffic.seen.keys()].filter((key) => !/^200 v\d$/.test(key))).toEqual([])
+  })
+
+  it("ends the workers of the version before", async () => {
+    await serve(server, "replaced", answering("old"))
+    await fetch(`${server.url}/functions/replaced`)
+    const { function_id: id } = await getFunction(server, "replaced")
+    expect(processesNaming(`${id}/v1/`).length).toBe(1)
+    await deploy(server, "replaced", "v2", answering("new"))
+    await until(
+      async () => processesNaming(`${id}/v1/`),
+      (left) => left.length === 0
+    )
+    expect(processesNaming(`${id}/v2/`).length).toBe(1)
+  })
+
+  it("lets an old worker finish what it has", async () => {
+    const slow = `export default async () => { await new Promise((r) => setTimeout(r, 400)); return new Response("old") }`
+    await serve(server, "finishing", slow)
+    const answer = fetch(`${server.url}/functions/finishing`)
+    await until(
+      () => getFunction(server, "finishing"),
+      (view) => view.workers.busy === 1
+    )
+    await deploy(server, "finishing", "v2", answering("new"))
+    expect(await (await fetch(`${server.url}/functions/finishing`)).text()).toBe("new")
+    expect(await (await answer).text()).toBe("old")
+  })
+
+  it("serialises concurrent deploys; the function serves one of them and all versions are kept", async () => {
+    await serve(server, "contested", answering("v1"))
+    const results = await Promise.all(
+      [2, 3, 4, 5].map((n) => deploy(server, "contested", `v${n}`, answering(`v${n}`)))
+    )
+    expect(results.every((one) => one.status === "deployed")).toBe(true)
+    const view = await getFunction(server, "contested")
+    expect(await (await fetch(`${server.url}/functions/contested`)).text()).toBe(view.active_version ?? "")
+  })
+})
+
+describe("a deploy that fails (FN_005)", () => {
+  const broken: ReadonlyArray<readonly [string, string, RegExp]> = [
+    ["a syntax error", "export default () => { return new Response('x' }", /syntax|expected/i],
+    ["no handler", "export const other = 1", /handler|default/i],
+    ["a handler that is not a function", "export default 42", /handler|function/i],
+    [
+      "an import that throws",
+      "throw new Error('broken at load'); export default () => new Response('')",
+      /broken at load/
+    ],
+    [
+      "an import that is not in the bundle",
+      "import x from 'left-pad'; export default () => new Response(x)",
+      /left-pad/
+    ],
+    ["an exit at load", "process.exit(3); export default () => new Response('')", /exited with code 3/]
+  ]
+  for (const [what, code, says] of broken) {
+    it(`leaves the active version serving: ${what}`, async () => {
+      const name = `broken-${broken.findIndex(([one]) => one === what)}`
+      await serve(server, name, answering("good"))
+      const problem = await deployRefused(server, name, "v2", code)
+      expect(problem.detail).toMatch(says)
+      expect(["FN_005", "FN_008"]).toContain(problem.code)
+      expect(await (await fetch(`${server.url}/functions/${name}`)).text()).toBe("good")
+      expect((await getFunction(server, name)).active_version).toBe("v1")
+      // The label is free again: the mended code can take it.
+      await deploy(server, name, "v2", answering("mended"))
+      expect(await (await fetch(`${server.url}/functions/${name}`)).text()).toBe("mended")
+    })
+  }
+
+  it("refuses the same version with other content", async () => {
+    await serve(server, "immutable", answering("v1"))
+    const problem = await deployRefused(server, "immutable", "v1", answering("changed"))
+    expect(problem.code).toBe("FN_005")
+    expect(problem.status).toBe(422)
+    expect(await (await fetch(`${server.url}/functions/immutable`)).text()).toBe("v1")
+  })
+
+  it("tells unknown from not deployed", async () => {
+    await register(server, "only-registered")
+    const known = await fetch(`${server.url}/functions/only-registered`)
+    const unknown = await fetch(`${server.url}/functions/nobody`)
+    expect([known.status, unknown.status]).toEqual([404, 404])
+    expect(known.headers.get("x-function-error")).toBe("FN_001")
+    expect(await known.text()).toContain("not deployed".slice(0, 3))
+  })
+})

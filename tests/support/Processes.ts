@@ -1,0 +1,45 @@
+import { readdirSync, readFileSync, readlinkSync } from "node:fs"
+
+/** Live processes (zombies included) whose parent is `pid`, from /proc. */
+export const childrenOf = (pid: number): ReadonlyArray<number> =>
+  processes()
+    .filter((one) => one.parent === pid)
+    .map((one) => one.pid)
+
+/** Live processes that have `text` in their command line: a worker names its bundle there, so a data folder finds its workers. */
+export const processesNaming = (text: string): ReadonlyArray<number> =>
+  processes()
+    .filter((one) => one.command.includes(text) && one.pid !== process.pid)
+    .map((one) => one.pid)
+
+export const zombiesOf = (pid: number): ReadonlyArray<number> =>
+  processes()
+    .filter((one) => one.parent === pid && one.state === "Z")
+    .map((one) => one.pid)
+
+/** Open descriptors of a process, by what they point at. */
+export const descriptorsOf = (pid: number): ReadonlyArray<string> =>
+  readdirSync(`/proc/${pid}/fd`).flatMap((fd) => {
+    try {
+      return [readlinkSync(`/proc/${pid}/fd/${fd}`)]
+    } catch {
+      return []
+    }
+  })
+
+export const isAlive = (pid: number): boolean =>
+  processes().some((one) => one.pid === pid && one.state !== "Z")
+
+const processes = (): ReadonlyArray<{ pid: number; parent: number; state: string; command: string }> =>
+  readdirSync("/proc").flatMap((name) => {
+    if (!/^\d+$/.test(name)) return []
+    try {
+      const stat = readFileSync(`/proc/${name}/stat`, "utf8")
+      // The command in parentheses may contain anything; the fields after the last one are safe to split.
+      const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ")
+      const command = readFileSync(`/proc/${name}/cmdline`, "utf8").replaceAll("\0", " ")
+      return [{ pid: Number(name), parent: Number(fields[1]), state: fields[0] as string, command }]
+    } catch {
+      return []
+    }
+  })
