@@ -153,7 +153,8 @@ export class RouteNotFound extends Data.TaggedError("RouteNotFound")<{
 
 /** FN_007: a limit is reached; come back after `retryAfterSeconds`. */
 export class LimitExceeded extends Data.TaggedError("LimitExceeded")<{
-  readonly limit: "queue_length" | "queue_time" | "connections" | "deploys"
+  readonly limit:
+    "queue_length" | "queue_time" | "connections" | "deploys" | "unread_answers" | "management" | "clients"
   readonly value: number
   readonly retryAfterSeconds: number
 }> {
@@ -167,6 +168,12 @@ export class LimitExceeded extends Data.TaggedError("LimitExceeded")<{
         return `${this.value} deployments of this function are already waiting; try again in ${this.retryAfterSeconds} s`
       case "connections":
         return `this connection already has ${this.value} requests in flight; wait for answers before sending more`
+      case "unread_answers":
+        return `the answer was dropped: ${this.value} bytes of earlier answers were not read from this connection; read faster, or use more connections`
+      case "management":
+        return `${this.value} management commands are already waiting; try again in ${this.retryAfterSeconds} s`
+      case "clients":
+        return `${this.value} clients are connected already; try again in ${this.retryAfterSeconds} s`
     }
   }
 }

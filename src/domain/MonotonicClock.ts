@@ -21,6 +21,8 @@ export const layer: Layer.Layer<MonotonicClock> = Layer.succeed(MonotonicClock, 
   now: () => performance.now(),
   after: (delayMs, task) => {
     const timer = setTimeout(task, Math.min(Math.max(delayMs, 0), LONGEST_DELAY_MS))
+    // A deadline or an idle time that is still watched must not keep a server alive that has closed everything else.
+    timer.unref()
     return () => clearTimeout(timer)
   }
 })

@@ -179,7 +179,8 @@ export const nextTick = (state: PoolState): number | null => {
     ready > state.limits.warmWorkers && oldest !== Number.POSITIVE_INFINITY
       ? oldest + state.limits.idleTimeoutMs
       : Number.POSITIVE_INFINITY
-  const waitsForBackoff = wanted(state) > 0
+  // Without a back-off whatever is wanted is started by the event that brings it about, not by a tick.
+  const waitsForBackoff = Number.isFinite(state.backoffUntil) && wanted(state) > 0
   const next = Math.min(idleEnds, waitsForBackoff ? state.backoffUntil : Number.POSITIVE_INFINITY)
   return Number.isFinite(next) ? next : null
 }
@@ -194,7 +195,8 @@ const wanted = (state: PoolState): number => {
     if (slot._tag === "Starting") starting += 1
     else if (slot._tag === "Ready") {
       ready += 1
-      room += concurrency - slot.inFlight
+      // A pool whose concurrency was brought down may have more in flight than it would take now.
+      room += Math.max(0, concurrency - slot.inFlight)
     }
   }
   // Starts are shared: those under way count for the demand that is there.
@@ -257,6 +259,21 @@ const backedOff = (state: PoolState, now: number): PoolState => {
 }
 const startFailed = (state: PoolState, now: number): PoolState =>
   backedOff({ ...state, failedStarts: state.failedStarts + 1 }, now)
+/** Ends what was waited for because of crashes; starts that fail go on waiting. */
+const invocationWentWell = (state: PoolState): PoolState => ({
+  ...state,
+  crashes: 0,
+  backoffUntil: state.failedStarts === 0 ? Number.NEGATIVE_INFINITY : state.backoffUntil
+})
+/** What was waited for because starts failed need not be waited for any longer. */
+const startSucceeded = (state: PoolState, now: number): PoolState =>
+  state.failedStarts === 0
+    ? state
+    : {
+        ...state,
+        failedStarts: 0,
+        backoffUntil: Math.min(state.backoffUntil, now + backoffMs(0, state.crashes))
+      }
 const crashed = (state: PoolState, now: number): PoolState =>
   backedOff({ ...state, crashes: state.crashes + 1 }, now)
 
@@ -288,7 +305,7 @@ export const transition = (state: PoolState, event: PoolEvent, now: number): Ste
         served: 0,
         idleSince: now
       }
-      const next = replace({ ...state, limits, failedStarts: 0 }, index, ready)
+      const next = replace({ ...startSucceeded(state, now), limits }, index, ready)
       return endIfRetired(afterStep({ state: next, actions: OFFER }, startMore(next, now, null, 0)))
     }
     case "StartFailed": {
@@ -311,12 +328,11 @@ export const transition = (state: PoolState, event: PoolEvent, now: number): Ste
       if (slot === undefined) return { state, actions: NO_ACTIONS }
       if (slot._tag === "Ready") {
         const inFlight = Math.max(0, slot.inFlight - 1)
-        const calm =
-          event.succeeded && state.crashes > 0 ? { ...state, crashes: 0, backoffUntil: now } : state
-        return endIfRetired({
-          state: replace(calm, index, { ...slot, inFlight, idleSince: now }),
-          actions: OFFER
-        })
+        const released = { state: replace(state, index, { ...slot, inFlight, idleSince: now }), actions: OFFER }
+        if (!event.succeeded || state.crashes === 0) return endIfRetired(released)
+        // The back-off may have ended with this.
+        const calm = invocationWentWell(released.state)
+        return endIfRetired(afterStep({ state: calm, actions: OFFER }, startMore(calm, now, null, 0)))
       }
       if (slot._tag === "Draining") {
         if (slot.inFlight <= 1) return stop(state, index, slot.why)
@@ -370,15 +386,15 @@ export const transition = (state: PoolState, event: PoolEvent, now: number): Ste
   }
 }
 
-/** In a retired pool without demand, ready workers without work end at once. */
+/** In a retired pool without demand, workers without work end at once, those that are still starting included. */
 const endIfRetired = (step: Step): Step => {
   const { state } = step
   if (state.phase === "open" || state.demand > 0) return step
   let result = step
   for (let i = 0; i < state.workers.length; i += 1) {
     const slot = state.workers[i] as WorkerSlot
-    if (slot._tag === "Ready" && slot.inFlight === 0)
-      result = afterStep(result, stop(result.state, i, "retired"))
+    const needless = slot._tag === "Starting" || (slot._tag === "Ready" && slot.inFlight === 0)
+    if (needless) result = afterStep(result, stop(result.state, i, "retired"))
   }
   return result
 }

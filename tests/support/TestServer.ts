@@ -50,8 +50,7 @@ export const startServer = async (options: TestServerOptions = {}): Promise<Test
       dataDir,
       "--socket",
       socketPath,
-      "--http-port",
-      "0",
+      ...(options.flags?.includes("--http-port") === true ? [] : ["--http-port", "0"]),
       ...(options.flags ?? [])
     ],
     cwd: home,
