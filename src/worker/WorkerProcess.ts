@@ -1,5 +1,5 @@
 import { Deferred, Duration, Effect, type Scope } from "effect"
-import { mkdirSync, rmSync } from "node:fs"
+import { existsSync, mkdirSync, rmSync } from "node:fs"
 import { join } from "node:path"
 import type { ServerOptions } from "../config/ServerConfig.ts"
 import { DeploymentFailed } from "../domain/Errors.ts"
@@ -131,14 +131,21 @@ const terminate = (process: Process, session: WorkerSession | null, killGrace: D
     yield* Effect.sync(() => rmSync(process.folder, { recursive: true, force: true }))
   })
 
-/** Where a load error lies in the bundle, as a deployment's failure. */
-const loadFailure = (error: ErrorPayload): DeploymentFailed =>
-  new DeploymentFailed({
+/** A load error as a deployment's failure. Callers see it: the bundle is called by its name, never by its path. */
+const loadFailure = (error: ErrorPayload, { bundlePath }: Target): DeploymentFailed => {
+  if (error.code !== "NO_HANDLER" && !existsSync(bundlePath)) {
+    return new DeploymentFailed({
+      stage: "bundle",
+      reason: "the stored bundle is missing; deploy the version again"
+    })
+  }
+  return new DeploymentFailed({
     stage: error.code === "NO_HANDLER" ? "handler" : "bundle",
-    reason: error.message,
+    reason: error.message.replaceAll(bundlePath, "bundle.js"),
     ...(error.line === undefined ? {} : { file: "bundle.js", line: error.line }),
     ...(error.line === undefined || error.column === undefined ? {} : { column: error.column })
   })
+}
 
 /**
  * One worker process from spawn to reaping (WP). Resolves when it is ready; its end belongs to the scope. What it prints
@@ -206,7 +213,7 @@ export const spawnWorker = (
     const current = new WorkerSession(transport, {
       ready: (payload) =>
         Deferred.unsafeDone(ready, Effect.succeed(payload.features?.includes("concurrency") === true)),
-      loadFailed: (error) => Deferred.unsafeDone(ready, Effect.fail(loadFailure(error))),
+      loadFailed: (error) => Deferred.unsafeDone(ready, Effect.fail(loadFailure(error, target))),
       log: write,
       stray: (text) => write({ level: "warn", message: text, metadata: { stream: "protocol" } }, null),
       faulted: (fault) => {

@@ -79,6 +79,11 @@ export class WorkerSession {
     return this.#inFlight.size
   }
 
+  /** Why the worker is lost, or null. */
+  get lost(): WorkerFault | null {
+    return this.#dead
+  }
+
   /** Bytes from the worker, however cut. */
   receive(chunk: Uint8Array): void {
     if (this.#dead === null) this.#decoder.push(chunk)
