@@ -18,7 +18,7 @@ const bun = path.join(root, "node_modules", "bun", "bin", "bun.exe")
 
 /** In the order in which they run. Those with `alone` measure time or load the machine: one file at a time. */
 const suites = [
-  { name: "unit", folders: ["src", "tests/support"], alone: false },
+  { name: "unit", folders: ["src", "tests/support", "tests/benchmarks"], alone: false },
   { name: "integration", folders: ["tests/integration"], alone: true },
   { name: "failure", folders: ["tests/failure"], alone: true },
   { name: "concurrency", folders: ["tests/concurrency"], alone: true },

@@ -2,7 +2,8 @@ import { Effect, Layer } from "effect"
 import { ServerConfig } from "../config/ServerConfig.ts"
 import type { Runtime } from "../domain/FunctionSpec.ts"
 import { LogPipeline } from "../logs/LogPipeline.ts"
-import { bunRuntime } from "./BunRuntime.ts"
+import { join } from "node:path"
+import { makeBunRuntime } from "./BunRuntime.ts"
 import type { RuntimeCommand } from "./RuntimeCommand.ts"
 import { findParentDeathPrefix, spawnWorker } from "./WorkerProcess.ts"
 import { WorkerSpawner, WorkerStartFailed } from "./WorkerSpawner.ts"
@@ -31,5 +32,9 @@ export const make = (runtimes: ReadonlyArray<RuntimeCommand>) =>
 
 export const layer: Layer.Layer<WorkerSpawner, never, ServerConfig | LogPipeline> = Layer.effect(
   WorkerSpawner,
-  make([bunRuntime])
+  Effect.gen(function* () {
+    const { dataDir } = yield* ServerConfig
+    const { log } = yield* LogPipeline
+    return yield* make([yield* makeBunRuntime(join(dataDir, "tmp"), log)])
+  })
 )

@@ -1,0 +1,37 @@
+import { Data } from "effect"
+
+/** Where a value came from. `name` is how it is set there: `--max-workers`, `FUNCTIONS_MAX_WORKERS`, a file's path. */
+export type Origin =
+  { readonly source: "flag" | "environment" | "file"; readonly name: string } | { readonly source: "default" }
+
+/** One fault of a configuration. */
+export interface ConfigViolation {
+  /** The option's name as in the file, e.g. `max_workers`; `config` for the file itself. */
+  readonly field: string
+  readonly origin: Origin
+  /** As it was written. Absent where there is none, and for secrets. */
+  readonly value?: unknown
+  /** What is wrong and what to do. */
+  readonly message: string
+}
+
+export const showOrigin = (origin: Origin): string => (origin.source === "default" ? "default" : origin.name)
+
+const showValue = (value: unknown): string => {
+  const text = JSON.stringify(value) ?? String(value)
+  return text.length > 80 ? `${text.slice(0, 77)}...` : text
+}
+
+/** The configuration is wrong. Carries every fault, not only the first; nothing was started (exit code 2). */
+export class ConfigInvalid extends Data.TaggedError("ConfigInvalid")<{
+  readonly violations: ReadonlyArray<ConfigViolation>
+}> {
+  override get message() {
+    const count = this.violations.length === 1 ? "a fault" : `${this.violations.length} faults`
+    const lines = this.violations.map(({ field, message, origin, ...violation }) => {
+      const value = "value" in violation ? ` = ${showValue(violation.value)}` : ""
+      return `  ${field}${value} (${showOrigin(origin)}): ${message}`
+    })
+    return `the configuration has ${count}; nothing was started\n${lines.join("\n")}`
+  }
+}

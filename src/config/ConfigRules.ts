@@ -1,0 +1,79 @@
+import { relative } from "node:path"
+import { isLoopback } from "./OptionValue.ts"
+import type { ServerOptions } from "./ServerConfig.ts"
+
+/** What must hold between options, each of which is right by itself. */
+export interface ConfigRule {
+  /** The option that the fault is reported at comes first; the rule is asked only when all of them are right by themselves. */
+  readonly fields: readonly [keyof ServerOptions, ...Array<keyof ServerOptions>]
+  /** What is wrong and what to do, or null. `show` gives an option's name, value and origin. */
+  readonly fault: (options: ServerOptions, show: (field: keyof ServerOptions) => string) => string | null
+}
+
+// sockaddr_un has 108 bytes for the path and its closing zero.
+const longestSocketPath = 107
+
+const notAbove = (low: WorkerLimit, high: WorkerLimit): ConfigRule => ({
+  fields: [low, high],
+  fault: (options, show) =>
+    options[low] <= options[high] ? null : `must not be above ${show(high)}; lower the one or raise the other`
+})
+
+type WorkerLimit = "warmWorkers" | "maxWorkers" | "maxWorkersTotal"
+type PathKey = "dataDir" | "socketPath" | "metadataDb" | "logsDb" | "metricsDb" | "logsDir" | "bundlesDir"
+
+const apart = (one: PathKey, other: PathKey): ConfigRule => ({
+  fields: [one, other],
+  fault: (options, show) =>
+    options[one] === options[other] ? `must not be the same as ${show(other)}; choose another path` : null
+})
+
+// What lies in these folders is swept by the server: log files by age, leftovers of deployments at start.
+const outside = (one: PathKey, folder: "logsDir" | "bundlesDir"): ConfigRule => ({
+  fields: [one, folder],
+  fault: (options, show) =>
+    options[one] === options[folder] || isInside(options[one], options[folder])
+      ? `must not lie in ${show(folder)}, which the server clears up; choose another path`
+      : null
+})
+
+const isInside = (path: string, folder: string) => {
+  const way = relative(folder, path)
+  return way !== "" && way !== ".." && !way.startsWith("../")
+}
+
+export const configRules: ReadonlyArray<ConfigRule> = [
+  notAbove("warmWorkers", "maxWorkers"),
+  notAbove("maxWorkers", "maxWorkersTotal"),
+  {
+    fields: ["httpHost", "apiKey"],
+    fault: (options) =>
+      options.apiKey !== undefined || isLoopback(options.httpHost)
+        ? null
+        : "other machines could reach this address without a key; set FUNCTIONS_API_KEY, or listen on 127.0.0.1"
+  },
+  {
+    fields: ["socketPath"],
+    fault: ({ socketPath }) => {
+      const length = Buffer.byteLength(socketPath)
+      return length <= longestSocketPath
+        ? null
+        : `the path has ${length} bytes and the system takes at most ${longestSocketPath}; choose a shorter one: ${socketPath}`
+    }
+  },
+  apart("metadataDb", "logsDb"),
+  apart("metadataDb", "metricsDb"),
+  apart("logsDb", "metricsDb"),
+  apart("socketPath", "metadataDb"),
+  apart("socketPath", "logsDb"),
+  apart("socketPath", "metricsDb"),
+  apart("socketPath", "dataDir"),
+  outside("bundlesDir", "logsDir"),
+  outside("logsDir", "bundlesDir"),
+  outside("dataDir", "logsDir"),
+  outside("dataDir", "bundlesDir"),
+  ...(["metadataDb", "logsDb", "metricsDb", "socketPath"] as const).flatMap((path) => [
+    outside(path, "logsDir"),
+    outside(path, "bundlesDir")
+  ])
+]

@@ -1,0 +1,107 @@
+import { Context, Duration, type Redacted } from "effect"
+import { resolve } from "node:path"
+import type { LogLevel } from "../protocol/worker/Wire.ts"
+
+/**
+ * Everything about one server that can be set, checked and ready for use: paths are absolute, spans are `Duration`s,
+ * sizes are bytes. Made once at start by `resolveConfig`; nothing reads the environment after that.
+ */
+export interface ServerOptions {
+  /** The folder that holds everything the server keeps. One server per folder. */
+  readonly dataDir: string
+  /** The unix socket (at most 107 bytes: the kernel's limit for its address). */
+  readonly socketPath: string
+  readonly httpHost: string
+  /** 0 takes any free port. */
+  readonly httpPort: number
+  readonly logLevel: LogLevel
+
+  /** Workers of one function that may live at once, unless the function says otherwise (R-5). */
+  readonly maxWorkers: number
+  /** Workers of all functions together that may live at once. */
+  readonly maxWorkersTotal: number
+  /** Workers that may be starting at once: a start costs CPU that running invocations need. */
+  readonly maxConcurrentStarts: number
+  /** Workers kept ready per function, unless the function says otherwise. */
+  readonly warmWorkers: number
+  /** Invocations that one worker may have in flight, unless the function says otherwise. */
+  readonly concurrency: number
+  /** Invocations of one function that may run at once, unless the function says otherwise. */
+  readonly maxConcurrentExecutions: number
+  /** A worker beyond the warm ones ends after so long without work. */
+  readonly idleTimeout: Duration.Duration
+  /** From the spawn of a worker until it must be ready. */
+  readonly startupTimeout: Duration.Duration
+  /** Wall time of one invocation, queueing included, unless the function says otherwise. At most 15 minutes. */
+  readonly executionTimeout: Duration.Duration
+  /** Memory of one worker in MiB, unless the function says otherwise. */
+  readonly memoryMb: number
+
+  readonly metadataDb: string
+  readonly logsDb: string
+  readonly metricsDb: string
+  readonly logsDir: string
+  readonly bundlesDir: string
+  /** Log files older than so many days are removed. */
+  readonly logRetentionDays: number
+
+  readonly maxRequestBytes: number
+  readonly maxResponseBytes: number
+  readonly maxBundleBytes: number
+  /** Invocations of one function that may wait for a worker (R-6). */
+  readonly maxQueueLength: number
+  /** How long one may wait there (R-6). */
+  readonly maxQueueWait: Duration.Duration
+
+  /** What invocations under way get to finish in at shutdown (R-8). */
+  readonly drainTimeout: Duration.Duration
+  /** Between telling a worker that an invocation is cancelled and killing it (R-3). */
+  readonly cancelGrace: Duration.Duration
+  /** Between SIGTERM and SIGKILL of a worker. */
+  readonly killGrace: Duration.Duration
+
+  /** What management and invocation over HTTP must show as `Authorization: Bearer`. Required off loopback; never printed. */
+  readonly apiKey?: Redacted.Redacted<string>
+}
+
+export class ServerConfig extends Context.Tag("ServerConfig")<ServerConfig, ServerOptions>() {}
+
+/** The files and folders that lie inside the data folder unless they are set one by one. */
+export const pathsInside = (dataDir: string) => ({
+  metadataDb: resolve(dataDir, "metadata.db"),
+  logsDb: resolve(dataDir, "logs.db"),
+  metricsDb: resolve(dataDir, "metrics.db"),
+  logsDir: resolve(dataDir, "logs"),
+  bundlesDir: resolve(dataDir, "bundles")
+})
+
+const MiB = 1024 * 1024
+
+/** The defaults, for a data folder (default `./data`, as the documents have it). */
+export const defaultOptions = (dataDir = "data"): ServerOptions => ({
+  dataDir: resolve(dataDir),
+  socketPath: "/tmp/functions.sock",
+  httpHost: "127.0.0.1",
+  httpPort: 8080,
+  logLevel: "info",
+  maxWorkers: 10,
+  maxWorkersTotal: 200,
+  maxConcurrentStarts: 8,
+  warmWorkers: 0,
+  concurrency: 1,
+  maxConcurrentExecutions: 1000,
+  idleTimeout: Duration.minutes(5),
+  startupTimeout: Duration.seconds(10),
+  executionTimeout: Duration.seconds(30),
+  memoryMb: 256,
+  ...pathsInside(dataDir),
+  logRetentionDays: 30,
+  maxRequestBytes: 10 * MiB,
+  maxResponseBytes: 10 * MiB,
+  maxBundleBytes: 32 * MiB,
+  maxQueueLength: 1000,
+  maxQueueWait: Duration.seconds(30),
+  drainTimeout: Duration.seconds(30),
+  cancelGrace: Duration.millis(250),
+  killGrace: Duration.seconds(2)
+})

@@ -1,0 +1,137 @@
+import { Duration } from "effect"
+import type { ServerOptions } from "../config/ServerConfig.ts"
+import { profileCapabilities } from "../domain/Capabilities.ts"
+import type { Violation } from "../domain/Errors.ts"
+import type {
+  FunctionLimits,
+  FunctionRecord,
+  FunctionSettings,
+  FunctionStatus,
+  VersionRecord
+} from "../domain/FunctionSpec.ts"
+import type { Target } from "../domain/Invocation.ts"
+import type { LifecycleState } from "../domain/Lifecycle.ts"
+import type { FunctionView, VersionView, WorkerCounts } from "../protocol/Management.ts"
+
+/** What follows from a function's record, the server's options and its workers. Pure. */
+
+const wanted = (settings: FunctionSettings, options: ServerOptions): FunctionLimits => ({
+  memory_mb: settings.memory_mb ?? options.memoryMb,
+  timeout_seconds: settings.timeout_seconds ?? Duration.toSeconds(options.executionTimeout),
+  max_concurrent_executions: settings.max_concurrent_executions ?? options.maxConcurrentExecutions,
+  warm_workers: settings.warm_workers ?? options.warmWorkers,
+  max_workers: settings.max_workers ?? options.maxWorkers,
+  concurrency: settings.concurrency ?? options.concurrency,
+  idle_timeout_seconds: settings.idle_timeout_seconds ?? Duration.toSeconds(options.idleTimeout)
+})
+
+/**
+ * The limits in force: the function's own settings over the server's defaults. A function that was registered when the
+ * server allowed more workers gets as many as it allows now.
+ */
+export const effectiveLimits = (settings: FunctionSettings, options: ServerOptions): FunctionLimits => {
+  const limits = wanted(settings, options)
+  const max_workers = Math.min(limits.max_workers, options.maxWorkersTotal)
+  return { ...limits, max_workers, warm_workers: Math.min(limits.warm_workers, max_workers) }
+}
+
+/** What is wrong with settings on this server, each field being right by itself. */
+export const settingsViolations = (
+  settings: FunctionSettings,
+  options: ServerOptions
+): ReadonlyArray<Violation> => {
+  const { max_workers, warm_workers } = wanted(settings, options)
+  const violations: Array<Violation> = []
+  if (settings.max_workers !== undefined && max_workers > options.maxWorkersTotal) {
+    violations.push({
+      field: "max_workers",
+      value: max_workers,
+      message: `this server runs at most ${options.maxWorkersTotal} workers in all (max_workers_total)`
+    })
+  }
+  // Asked for by the function, not by the server's defaults meeting each other.
+  const asked = settings.warm_workers !== undefined || settings.max_workers !== undefined
+  if (asked && warm_workers > max_workers) {
+    violations.push({
+      field: "warm_workers",
+      value: warm_workers,
+      message: `must not be above max_workers, which is ${max_workers}`
+    })
+  }
+  const profile = settings.capabilities?.profile
+  if (profile !== undefined && profile !== "permissive") {
+    violations.push({
+      field: "capabilities",
+      value: profile,
+      message: `this server cannot enforce the profile "${profile}" yet; leave it out, and run only code that you trust`
+    })
+  }
+  return violations
+}
+
+/** What is in force, which without a sandbox is everything: to show a profile that nobody enforces would be a lie. */
+const capabilitiesOf = (settings: FunctionSettings) => settings.capabilities ?? profileCapabilities.permissive
+
+/** The life-cycle state, from the stored status and the workers observed now. */
+export const stateOf = (status: FunctionStatus, workers: WorkerCounts): LifecycleState => {
+  switch (status) {
+    case "registered":
+      return "REGISTERED"
+    case "built":
+      return "BUILT"
+    case "deleted":
+      return "TERMINATED"
+    case "deployed":
+      if (workers.busy > 0) return "BUSY"
+      if (workers.warm > 0) return "WARM"
+      return workers.idle > 0 ? "IDLE" : "DEPLOYED"
+  }
+}
+
+export const targetOf = (record: FunctionRecord, version: VersionRecord, options: ServerOptions): Target => ({
+  functionId: record.id,
+  name: record.name,
+  versionId: version.id,
+  version: version.version,
+  runtime: record.runtime,
+  handler: record.handler,
+  bundlePath: version.bundle_path,
+  limits: effectiveLimits(record.settings, options),
+  capabilities: capabilitiesOf(record.settings),
+  env: record.env,
+  exposeErrors: record.settings.expose_errors ?? false
+})
+
+/** What callers see of a function: of its environment the names only. */
+export const functionView = (
+  record: FunctionRecord,
+  options: ServerOptions,
+  workers: WorkerCounts,
+  queued: number
+): FunctionView => ({
+  function_id: record.id,
+  name: record.name,
+  runtime: record.runtime,
+  handler: record.handler,
+  status: record.status,
+  state: stateOf(record.status, workers),
+  active_version: record.active_version,
+  ...effectiveLimits(record.settings, options),
+  expose_errors: record.settings.expose_errors ?? false,
+  capabilities: capabilitiesOf(record.settings),
+  env: Object.keys(record.env).sort(),
+  workers,
+  queued,
+  created_at: record.created_at,
+  updated_at: record.updated_at
+})
+
+export const versionView = (version: VersionRecord, record: FunctionRecord): VersionView => ({
+  id: version.id,
+  version: version.version,
+  active: version.id === record.active_version_id,
+  size_bytes: version.size_bytes,
+  sha256: version.sha256,
+  bundle_path: version.bundle_path,
+  created_at: version.created_at
+})

@@ -1,0 +1,138 @@
+import { Effect, Schema } from "effect"
+import { findJsonFault } from "../config/JsonFault.ts"
+import { InvalidRequest, PayloadTooLarge, type Violation } from "../domain/Errors.ts"
+import { RegisterFunction } from "../domain/FunctionSpec.ts"
+import { DeployByPath, DeployByUpload, type DeployRequest } from "../protocol/Management.ts"
+import { violationsOf } from "../protocol/violations.ts"
+import { readBody } from "./RequestBody.ts"
+
+/** How a body can be refused: FN_006, 400 with every violation, or 413. */
+export type BodyError = InvalidRequest | PayloadTooLarge
+
+const KiB = 1024
+/** A registration: settings, capabilities and environment. */
+const REGISTRATION_BYTES = 256 * KiB
+const MOST_FIELDS = 100
+/** What a bundle's body may be longer than twice the bundle: escapes, the source map, the parts of a form. */
+const DEPLOY_MARGIN_BYTES = 1024 * KiB
+
+/** Reads the body of `POST /api/functions`. */
+export const readRegistration = (request: Request): Effect.Effect<RegisterFunction, BodyError> =>
+  Effect.flatMap(json(request, REGISTRATION_BYTES), decodeRegistration)
+
+/**
+ * Reads the body of `POST /api/functions/:id/deploy`: JSON, or a form as `curl -F version=v1 -F bundle=@dist/bundle.js`
+ * sends it.
+ */
+export const readDeployment = (
+  request: Request,
+  maxBundleBytes: number
+): Effect.Effect<DeployRequest, BodyError> => {
+  const limit = 2 * maxBundleBytes + DEPLOY_MARGIN_BYTES
+  return Effect.flatMap(
+    mediaType(request) === "multipart/form-data" ? form(request, limit) : json(request, limit),
+    decodeDeployment
+  )
+}
+
+const invalid = (...violations: ReadonlyArray<Violation>) => new InvalidRequest({ violations })
+
+const decoder = <A, I>(schema: Schema.Schema<A, I>) => {
+  const decode = Schema.decodeUnknown(schema, { errors: "all", onExcessProperty: "error" })
+  return (input: unknown): Effect.Effect<A, InvalidRequest> => {
+    // No request has nearly so many. To complain about each of a million would hold up everything else.
+    const fields = typeof input === "object" && input !== null ? Object.keys(input).length : 0
+    if (fields > MOST_FIELDS)
+      return invalid({ field: "body", message: `has ${fields} fields; the most are unknown` })
+    return Effect.mapError(decode(input), (error) => new InvalidRequest({ violations: violationsOf(error) }))
+  }
+}
+const decodeRegistration = decoder(RegisterFunction)
+const decodeUpload = decoder(DeployByUpload)
+const decodeByPath = decoder(DeployByPath)
+
+/** Which of the two it is follows from the field that is there: what is then wrong is said about that one only. */
+const decodeDeployment = (input: unknown): Effect.Effect<DeployRequest, InvalidRequest> => {
+  const has = (field: string) => typeof input === "object" && input !== null && Object.hasOwn(input, field)
+  if (!has("bundle_path")) {
+    return Effect.mapError(decodeUpload(input), ({ violations }) =>
+      invalid(
+        ...violations.map((violation) =>
+          violation.field === "bundle" && !has("bundle")
+            ? { ...violation, message: "is required (or bundle_path, for a bundle on the server's machine)" }
+            : violation
+        )
+      )
+    )
+  }
+  if (!has("bundle")) return decodeByPath(input)
+  return invalid({ field: "bundle_path", message: "give either bundle or bundle_path, not both" })
+}
+
+const mediaType = (request: Request): string =>
+  (request.headers.get("content-type") ?? "").split(";", 1)[0]?.trim().toLowerCase() ?? ""
+
+const bytesOf = (request: Request, limitBytes: number): Effect.Effect<Uint8Array, BodyError> =>
+  Effect.flatMap(
+    Effect.tryPromise({
+      try: () => readBody(request, limitBytes),
+      catch: () => invalid({ field: "body", message: "the body ended before all of it had come" })
+    }),
+    (bytes): Effect.Effect<Uint8Array, BodyError> =>
+      bytes === null ? new PayloadTooLarge({ what: "the request body", limitBytes }) : Effect.succeed(bytes)
+  )
+
+const textOf = (bytes: Uint8Array, field: string): Effect.Effect<string, InvalidRequest> =>
+  Effect.try({
+    try: () => new TextDecoder("utf-8", { fatal: true, ignoreBOM: field !== "body" }).decode(bytes),
+    catch: () => invalid({ field, message: "is not UTF-8 text" })
+  })
+
+const json = (request: Request, limitBytes: number): Effect.Effect<unknown, BodyError> =>
+  Effect.gen(function* () {
+    const type = mediaType(request)
+    if (type !== "application/json") {
+      return yield* invalid({
+        field: "content-type",
+        value: type.slice(0, 100),
+        message: "send application/json"
+      })
+    }
+    const text = yield* textOf(yield* bytesOf(request, limitBytes), "body")
+    return yield* Effect.try({
+      try: (): unknown => JSON.parse(text),
+      catch: () => {
+        const fault = findJsonFault(text)
+        return invalid({
+          field: "body",
+          message:
+            fault === null
+              ? "is not JSON that can be read"
+              : `is not JSON: line ${fault.line}, column ${fault.column}: ${fault.reason}`
+        })
+      }
+    })
+  })
+
+/** A form as an object of texts, files included. Which fields there may be is the Schema's to say. */
+const form = (request: Request, limitBytes: number): Effect.Effect<unknown, BodyError> =>
+  Effect.gen(function* () {
+    const contentType = request.headers.get("content-type") ?? ""
+    const bytes = yield* bytesOf(request, limitBytes)
+    const parts = yield* Effect.tryPromise({
+      try: () => new Response(new Blob([bytes]), { headers: { "content-type": contentType } }).formData(),
+      catch: () =>
+        invalid({ field: "body", message: "is not a form as its content type says (multipart/form-data)" })
+    })
+    const fields = new Map<string, string>()
+    for (const [name, part] of parts) {
+      if (fields.has(name))
+        return yield* invalid({ field: name.slice(0, 100), message: "is there more than once" })
+      if (typeof part === "string") fields.set(name, part)
+      else {
+        const content = yield* Effect.promise(() => part.arrayBuffer())
+        fields.set(name, yield* textOf(new Uint8Array(content), name))
+      }
+    }
+    return Object.fromEntries(fields)
+  })

@@ -1,0 +1,13 @@
+import { Layer } from "effect"
+import { LogPipeline, type InvocationRecord, type LogEntry } from "./LogPipeline.ts"
+
+/** A pipeline that keeps everything in memory, for tests. */
+export const collectLogs = () => {
+  const entries: Array<LogEntry> = []
+  const records: Array<InvocationRecord> = []
+  const layer: Layer.Layer<LogPipeline> = Layer.succeed(LogPipeline, {
+    log: (entry) => void entries.push(entry),
+    record: (record) => void records.push(record)
+  })
+  return { entries, records, layer }
+}
