@@ -85,7 +85,8 @@ const places = [
     // A flag could be read by every user of the machine in the list of processes.
     flag: null,
     value: Value.secret,
-    description: "Key that HTTP requests must show as 'Authorization: Bearer KEY'. Required off loopback.",
+    description:
+      "Key that management requests over HTTP must show as 'Authorization: Bearer KEY'; functions answer without it. Required off loopback.",
     example: "a-long-random-text"
   }),
   option("logLevel", "log_level", {

@@ -60,7 +60,10 @@ export interface ServerOptions {
   /** Between SIGTERM and SIGKILL of a worker. */
   readonly killGrace: Duration.Duration
 
-  /** What management and invocation over HTTP must show as `Authorization: Bearer`. Required off loopback; never printed. */
+  /**
+   * What the management API over HTTP must be shown as `Authorization: Bearer`. Required off loopback; never printed.
+   * Functions answer without it: whether a caller is welcome is theirs to say.
+   */
   readonly apiKey?: Redacted.Redacted<string>
 }
 

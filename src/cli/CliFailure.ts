@@ -1,0 +1,47 @@
+import { Data } from "effect"
+
+/** What the command's exit status says; the same for all commands, and documented in docs/cli.md. */
+export const ExitCode = {
+  ok: 0,
+  /** The operation was tried and failed. */
+  failed: 1,
+  /** The command line or the configuration is wrong; nothing was tried. */
+  usage: 2,
+  /** No server answers. */
+  unreachable: 3,
+  /** Ctrl-C: 128 + SIGINT, as shells count. */
+  interrupted: 130
+} as const
+export type ExitCode = (typeof ExitCode)[keyof typeof ExitCode]
+
+/** An expected failure, in words for the person at the terminal. It is printed without a stack. */
+export class CliFailure extends Data.TaggedError("CliFailure")<{
+  readonly exitCode: ExitCode
+  /** One line: what happened. Null where the output has said it already. */
+  readonly what: string | null
+  /** A line each: what belongs to it (places in the code, fields that are wrong). */
+  readonly details?: ReadonlyArray<string>
+  /** One line: what to do next. */
+  readonly next?: string
+}> {
+  override get message() {
+    return [
+      `error: ${this.what}`,
+      ...(this.details ?? []).map((detail) => `  - ${detail}`),
+      ...(this.next === undefined ? [] : [`  ${this.next}`])
+    ].join("\n")
+  }
+}
+
+/** The command line is wrong. */
+export const usage = (what: string, next?: string): CliFailure =>
+  new CliFailure({ exitCode: ExitCode.usage, what, ...(next === undefined ? {} : { next }) })
+
+/** Ends the command with this exit code and no words. */
+export const silent = (exitCode: ExitCode): CliFailure => new CliFailure({ exitCode, what: null })
+
+/** The service's messages say what happened and, after a semicolon, what to do: here these are two lines. */
+export const splitAdvice = (message: string): { readonly what: string; readonly next?: string } => {
+  const at = message.indexOf("; ")
+  return at < 0 ? { what: message } : { what: message.slice(0, at), next: message.slice(at + 2) }
+}

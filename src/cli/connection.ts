@@ -1,0 +1,123 @@
+import { Effect, type Scope } from "effect"
+import type { FunctionsClient } from "../client/index.ts"
+import { serverOptions } from "../config/OptionTable.ts"
+import { CliFailure, ExitCode, splitAdvice, usage } from "./CliFailure.ts"
+import { option } from "./CommandLine.ts"
+
+// The server and its clients are told of the socket by the same variable.
+const variableOf = (key: string): string => serverOptions.find((row) => row.key === key)?.env ?? ""
+const SOCKET_VARIABLE = variableOf("socketPath")
+const KEY_VARIABLE = variableOf("apiKey")
+const DEFAULT_SOCKET = "/tmp/functions.sock"
+
+/** Where the server is: flags of every command that talks to one. */
+export const connectionFlags = {
+  socket: option(
+    "socket",
+    "PATH",
+    `Unix socket of the server (${SOCKET_VARIABLE}). Default: ${DEFAULT_SOCKET}.`
+  ),
+  url: option("url", "URL", "Talk HTTP to this server instead, e.g. http://127.0.0.1:8080."),
+  apiKey: option(
+    "api-key",
+    "KEY",
+    `API key for --url. Better set ${KEY_VARIABLE}: flags are visible to all users of the machine.`
+  )
+}
+
+export interface ConnectionChoice {
+  readonly socket: string | undefined
+  readonly url: string | undefined
+  readonly apiKey: string | undefined
+}
+
+export interface Connection {
+  /** Runs one call of the client; its failures become words. An interruption gives the call up. */
+  readonly call: <A>(
+    use: (client: FunctionsClient, signal: AbortSignal) => Promise<A>
+  ) => Effect.Effect<A, CliFailure>
+  /** The flags that lead here again, for lines that are printed to be typed; begins with a space unless empty. */
+  readonly flags: string
+  /** Null for a socket. */
+  readonly url: string | null
+}
+
+/** Connects as the flags and the environment say. The connection is closed with the scope. */
+export const connect = ({
+  socket,
+  url,
+  apiKey
+}: ConnectionChoice): Effect.Effect<Connection, CliFailure, Scope.Scope> =>
+  Effect.gen(function* () {
+    if (socket !== undefined && url !== undefined)
+      return yield* usage("--socket and --url exclude each other")
+    if (apiKey !== undefined && url === undefined) {
+      return yield* usage("--api-key is for --url; a socket needs no key", "its file's permissions guard it")
+    }
+    if (url !== undefined && !/^https?:\/\/[^/]/i.test(url)) {
+      return yield* usage(`--url cannot be "${url}"`, "use a URL such as http://127.0.0.1:8080")
+    }
+    const { connectHttp, connectSocket } = yield* Effect.promise(() => import("../client/index.ts"))
+    const path = socket ?? (process.env[SOCKET_VARIABLE] || DEFAULT_SOCKET)
+    const key = apiKey ?? (process.env[KEY_VARIABLE] || undefined)
+    const client = yield* Effect.acquireRelease(
+      Effect.tryPromise({
+        try: async () =>
+          url === undefined
+            ? await connectSocket(path)
+            : await connectHttp(url, key === undefined ? {} : { apiKey: key }),
+        catch: failureOf
+      }),
+      (opened) => Effect.promise(() => opened.close()).pipe(Effect.ignore)
+    )
+    return {
+      call: (use) => Effect.tryPromise({ try: (signal) => use(client, signal), catch: failureOf }),
+      flags: url === undefined ? (socket === undefined ? "" : ` --socket ${socket}`) : ` --url ${url}`,
+      url: url === undefined ? null : url.replace(/\/+$/, "")
+    }
+  })
+
+/** The client's errors, told by their names: importing its classes would load it before it is needed. */
+const failureOf = (cause: unknown): CliFailure => {
+  if (!(cause instanceof Error)) return new CliFailure({ exitCode: ExitCode.failed, what: String(cause) })
+  if (cause.name === "ConnectionError") {
+    return new CliFailure({
+      exitCode: ExitCode.unreachable,
+      next: "start a server with: bunbase serve   (another one: --socket PATH or --url URL)",
+      ...splitAdvice(cause.message)
+    })
+  }
+  if (!isRefusal(cause)) {
+    const [first = ""] = cause.message.split("\n")
+    return new CliFailure({ exitCode: ExitCode.failed, ...splitAdvice(first) })
+  }
+  if (cause.violations.length > 0) {
+    return new CliFailure({
+      exitCode: ExitCode.usage,
+      what: `${cause.code}: the server refused this`,
+      details: cause.violations.map(({ field, message }) => (field === "" ? message : `${field}: ${message}`))
+    })
+  }
+  const lines = cause.message.split("\n")
+  if (lines.length > 1) {
+    return new CliFailure({
+      exitCode: ExitCode.failed,
+      what: `${cause.code}: ${cause.title}`,
+      details: lines
+    })
+  }
+  const { what, ...advice } = splitAdvice(cause.message)
+  return new CliFailure({
+    exitCode: ExitCode.failed,
+    what: `${cause.code}: ${what}`,
+    ...(cause.status === 401 ? { next: `set ${KEY_VARIABLE} to the server's key` } : advice)
+  })
+}
+
+interface Refusal extends Error {
+  readonly code: string
+  readonly status: number
+  readonly title: string
+  readonly violations: ReadonlyArray<{ readonly field: string; readonly message: string }>
+}
+const isRefusal = (cause: Error): cause is Refusal => cause.name === "FunctionsError"

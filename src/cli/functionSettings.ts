@@ -1,0 +1,128 @@
+import { Effect, ParseResult, Schema } from "effect"
+import type { FunctionView, RegisterInput } from "../client/index.ts"
+import { profileCapabilities } from "../domain/Capabilities.ts"
+import { RegisterFunction } from "../domain/FunctionSpec.ts"
+import { RUNTIMES } from "./buildFunction.ts"
+import { CliFailure, ExitCode, usage } from "./CliFailure.ts"
+import { option, repeatedOption, toggle } from "./CommandLine.ts"
+
+/** What `deploy` may say about the function itself, when it registers it. */
+export const settingsFlags = {
+  runtime: option("runtime", "NAME", "What it runs on. Default: bun.", { choices: RUNTIMES }),
+  profile: option("profile", "NAME", "What it may do beyond computing.", {
+    choices: ["strict", "permissive", "custom"]
+  }),
+  handler: option("handler", "EXPORT", "The export that handles requests, where there is no default one."),
+  env: repeatedOption("env", "NAME=VALUE", "An environment variable of the function.", "e"),
+  memoryMb: option("memory-mb", "MIB", "Memory of one worker."),
+  timeoutSeconds: option(
+    "timeout-seconds",
+    "SECONDS",
+    "Time that one invocation may take, waiting included."
+  ),
+  warmWorkers: option("warm-workers", "COUNT", "Workers kept ready even when nothing calls."),
+  maxWorkers: option("max-workers", "COUNT", "Workers that may live at once."),
+  concurrency: option("concurrency", "COUNT", "Invocations that one worker may have in flight."),
+  maxConcurrentExecutions: option(
+    "max-concurrent-executions",
+    "COUNT",
+    "Invocations that may run at once, over all its workers."
+  ),
+  idleTimeoutSeconds: option(
+    "idle-timeout-seconds",
+    "SECONDS",
+    "A worker beyond the warm ones ends after so long without work."
+  ),
+  exposeErrors: toggle("expose-errors", "Tell callers the message of an error that the handler threw.")
+}
+
+interface SettingsValues {
+  readonly runtime: string | undefined
+  readonly profile: string | undefined
+  readonly handler: string | undefined
+  readonly env: ReadonlyArray<string>
+  readonly memoryMb: string | undefined
+  readonly timeoutSeconds: string | undefined
+  readonly warmWorkers: string | undefined
+  readonly maxWorkers: string | undefined
+  readonly concurrency: string | undefined
+  readonly maxConcurrentExecutions: string | undefined
+  readonly idleTimeoutSeconds: string | undefined
+  readonly exposeErrors: boolean
+}
+
+/** The registration that the flags describe, checked by the service's own rules: every fault is told (exit code 2). */
+export const readSettings = (name: string, flags: SettingsValues): Effect.Effect<RegisterInput, CliFailure> =>
+  Effect.gen(function* () {
+    const env: Record<string, string> = {}
+    for (const pair of flags.env) {
+      const equals = pair.indexOf("=")
+      if (equals <= 0) {
+        return yield* usage(`--env needs NAME=VALUE, not "${pair}"`, "for example: --env GREETING=hello")
+      }
+      env[pair.slice(0, equals)] = pair.slice(equals + 1)
+    }
+    const given = {
+      name,
+      ...defined({
+        runtime: flags.runtime,
+        handler: flags.handler,
+        memory_mb: numeric(flags.memoryMb),
+        timeout_seconds: numeric(flags.timeoutSeconds),
+        warm_workers: numeric(flags.warmWorkers),
+        max_workers: numeric(flags.maxWorkers),
+        concurrency: numeric(flags.concurrency),
+        max_concurrent_executions: numeric(flags.maxConcurrentExecutions),
+        idle_timeout_seconds: numeric(flags.idleTimeoutSeconds),
+        expose_errors: flags.exposeErrors ? true : undefined,
+        capabilities: isProfile(flags.profile) ? profileCapabilities[flags.profile] : undefined,
+        env: flags.env.length === 0 ? undefined : env
+      })
+    }
+    yield* Schema.decodeUnknown(RegisterFunction, { errors: "all" })(given).pipe(Effect.mapError(faults))
+    // Checked just now; what it leaves out stays out, so that the server's defaults hold.
+    return given as RegisterInput
+  })
+
+const isProfile = (name: string | undefined): name is keyof typeof profileCapabilities =>
+  name !== undefined && Object.hasOwn(profileCapabilities, name)
+
+const numeric = (text: string | undefined): number | string | undefined =>
+  text !== undefined && /^-?\d+(\.\d+)?$/.test(text) ? Number(text) : text
+
+const defined = (fields: Readonly<Record<string, unknown>>): Readonly<Record<string, unknown>> =>
+  Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined))
+
+const faults = (error: ParseResult.ParseError): CliFailure => {
+  const messages = new Map<string, string>()
+  for (const { path, message } of ParseResult.ArrayFormatter.formatErrorSync(error)) {
+    const [field = "", key] = path.map(String)
+    const label =
+      field === "name" ? "NAME" : `--${field.replaceAll("_", "-")}${key === undefined ? "" : ` ${key}`}`
+    // A text where a number belongs is reported by its type alone; the rule's own words say more.
+    const words = message.startsWith("Expected number") ? "use a number" : message
+    if (!message.startsWith("Expected undefined")) messages.set(label, words)
+  }
+  return new CliFailure({
+    exitCode: ExitCode.usage,
+    what: "the function cannot be registered like this",
+    details: [...messages].map(([label, message]) => `${label}: ${message}`)
+  })
+}
+
+/** Settings that were given and differ from those of a function that exists: they could only be set on registering it. */
+export const differences = (wanted: RegisterInput, view: FunctionView): ReadonlyArray<string> => {
+  const { env, capabilities, name: _, ...plain } = wanted
+  const found = Object.entries(plain).flatMap(([field, value]) => {
+    const current = Object.entries(view).find(([key]) => key === field)?.[1]
+    return current === value
+      ? []
+      : [`--${field.replaceAll("_", "-")}: it is ${String(current)}, not ${String(value)}`]
+  })
+  if (capabilities !== undefined && capabilities.profile !== view.capabilities.profile) {
+    found.push(`--profile: it is ${view.capabilities.profile}, not ${capabilities.profile}`)
+  }
+  // The values in force never leave the server, so they cannot be compared.
+  if (env !== undefined) found.push("--env: it has its environment already")
+  return found
+}

@@ -1,0 +1,52 @@
+import { Effect } from "effect"
+import type { FunctionView } from "../client/index.ts"
+import { argument, command, toggle } from "./CommandLine.ts"
+import { connect, connectionFlags } from "./connection.ts"
+import { print, printJson, showInstant, table, withProgress } from "./Output.ts"
+
+export const get = command({
+  name: "get",
+  summary: "show one function: version, limits and workers",
+  parameters: {
+    name: argument("NAME", "the function's name or id"),
+    json: toggle("json", "Print JSON, as the management API answers it."),
+    ...connectionFlags
+  },
+  examples: ["bunbase fn get hello", "bunbase fn get hello --json | jq .workers"],
+  run: ({ name, json, ...choice }) =>
+    Effect.gen(function* () {
+      const { call } = yield* connect(choice)
+      const view = yield* withProgress(
+        "asking the server",
+        call((client, signal) => client.get(name, { signal }))
+      )
+      yield* json ? printJson(view) : print(table([view.name, view.function_id], rows(view)))
+    }).pipe(Effect.scoped)
+})
+
+const rows = (view: FunctionView): ReadonlyArray<ReadonlyArray<string>> => {
+  const workers = Object.entries(view.workers).filter(([, count]) => count > 0)
+  return [
+    ["state", view.state],
+    ["version", view.active_version ?? "none deployed"],
+    ["runtime", view.runtime],
+    ["handler", `default export, else ${view.handler}`],
+    ["profile", view.capabilities.profile],
+    [
+      "workers",
+      workers.length === 0 ? "none" : workers.map(([state, count]) => `${count} ${state}`).join(", ")
+    ],
+    ["queued", String(view.queued)],
+    ["memory_mb", String(view.memory_mb)],
+    ["timeout_seconds", String(view.timeout_seconds)],
+    ["max_concurrent_executions", String(view.max_concurrent_executions)],
+    ["warm_workers", String(view.warm_workers)],
+    ["max_workers", String(view.max_workers)],
+    ["concurrency", String(view.concurrency)],
+    ["idle_timeout_seconds", String(view.idle_timeout_seconds)],
+    ["expose_errors", String(view.expose_errors)],
+    ["env", view.env.length === 0 ? "none" : view.env.join(", ")],
+    ["created", showInstant(view.created_at)],
+    ["updated", showInstant(view.updated_at)]
+  ]
+}

@@ -1,0 +1,108 @@
+import { Either } from "effect"
+import { didYouMean } from "../config/DidYouMean.ts"
+import { type CliFailure, usage } from "./CliFailure.ts"
+import { type CommandSpec, type FlagSpec, innerName, packValues } from "./CommandLine.ts"
+
+export interface ReadArguments {
+  readonly helpWanted: boolean
+  /** As a command's `run` takes them: `--flag value … -- positional …`. */
+  readonly args: ReadonlyArray<string>
+}
+
+/**
+ * Checks what stands behind a command's name against its spec, and brings it into one form: flags may stand before, between
+ * and behind the positional arguments, as `--flag value`, `--flag=value`, `-f value` or `-fvalue`; `--` ends them.
+ * @effect/cli, which parses the result, neither names near matches nor takes all of these.
+ */
+export const readArguments = (
+  path: string,
+  spec: CommandSpec,
+  tokens: ReadonlyArray<string>
+): Either.Either<ReadArguments, CliFailure> => {
+  const flags: Array<string> = []
+  const positionals: Array<string> = []
+  const repeated = new Map<string, Array<string>>()
+  const seen = new Set<string>()
+  const help = `see: ${path} --help`
+  for (let at = 0; at < tokens.length; at++) {
+    const token = tokens[at] ?? ""
+    if (token === "--") {
+      positionals.push(...tokens.slice(at + 1))
+      break
+    }
+    if (token === "--help" || token === "-h") return Either.right({ helpWanted: true, args: [] })
+    if (!token.startsWith("-") || token === "-") {
+      positionals.push(token)
+      continue
+    }
+    const { written, attached } = splitFlag(token)
+    const flag = spec.flags.find(({ name, alias }) => written === `--${name}` || written === `-${alias}`)
+    if (flag === undefined) return Either.left(unknownFlag(path, spec, written))
+    if (seen.has(flag.name) && flag.repeated !== true)
+      return Either.left(usage(`${written} is given twice`, help))
+    seen.add(flag.name)
+    if (flag.value === null) {
+      if (attached !== null) return Either.left(usage(`${written} takes no value`, help))
+      flags.push(`--${innerName(flag.name)}`)
+      continue
+    }
+    const value = attached ?? tokens[++at]
+    if (value === undefined || (attached === null && isFlagOf(spec, value))) {
+      const example = value === undefined ? "" : `; if ${value} is the value, write ${written}=${value}`
+      return Either.left(usage(`${written} needs a value: ${written} ${flag.value}${example}`, help))
+    }
+    const fault = choiceFault(flag, value)
+    if (fault !== null) return Either.left(fault)
+    if (flag.repeated === true) repeated.set(flag.name, [...(repeated.get(flag.name) ?? []), value])
+    else flags.push(`--${innerName(flag.name)}`, value)
+  }
+  for (const [name, values] of repeated) flags.push(`--${innerName(name)}`, packValues(values))
+  const missing = spec.arguments.filter(({ required }) => required)[positionals.length]
+  if (missing !== undefined) {
+    return Either.left(usage(`${path} needs ${missing.name}: ${missing.description}`, example(spec) ?? help))
+  }
+  const extra = positionals[spec.arguments.length]
+  if (extra !== undefined) {
+    const takes = spec.arguments.map(({ name }) => name).join(" ")
+    return Either.left(usage(`${path} takes ${takes || "no arguments"}; "${extra}" is one too many`, help))
+  }
+  return Either.right({ helpWanted: false, args: [...flags, "--", ...positionals] })
+}
+
+const splitFlag = (token: string): { readonly written: string; readonly attached: string | null } => {
+  if (!token.startsWith("--")) {
+    return token.length > 2
+      ? { written: token.slice(0, 2), attached: token.slice(2) }
+      : { written: token, attached: null }
+  }
+  const equals = token.indexOf("=")
+  return equals < 0
+    ? { written: token, attached: null }
+    : { written: token.slice(0, equals), attached: token.slice(equals + 1) }
+}
+
+const isFlagOf = (spec: CommandSpec, token: string): boolean =>
+  spec.flags.some(({ name, alias }) => token === `--${name}` || token === `-${alias}`)
+
+const unknownFlag = (path: string, spec: CommandSpec, written: string): CliFailure => {
+  const known = ["--help", ...spec.flags.map(({ name }) => `--${name}`)]
+  const nearest = written.startsWith("--") ? didYouMean(written, known) : null
+  return usage(
+    `${path} has no flag ${written}`,
+    nearest === null ? `see its flags with: ${path} --help` : `did you mean ${nearest}?`
+  )
+}
+
+const choiceFault = ({ name, choices }: FlagSpec, value: string): CliFailure | null => {
+  if (choices === undefined || choices.includes(value)) return null
+  const nearest = didYouMean(value, choices)
+  return usage(
+    `--${name} cannot be "${value}"`,
+    nearest === null
+      ? `use one of: ${choices.join(", ")}`
+      : `did you mean ${nearest}? (${choices.join(", ")})`
+  )
+}
+
+const example = ({ examples }: CommandSpec): string | null =>
+  examples[0] === undefined ? null : `for example: ${examples[0]}`

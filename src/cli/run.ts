@@ -1,0 +1,117 @@
+import { Cause, Effect, Either, Exit } from "effect"
+import { didYouMean } from "../config/DidYouMean.ts"
+import { VERSION } from "../domain/Product.ts"
+import { type CliFailure, ExitCode, silent, usage } from "./CliFailure.ts"
+import type { CommandSpec } from "./CommandLine.ts"
+import { completionScript } from "./completions.ts"
+import { commandHelp, groupHelp, programHelp } from "./Help.ts"
+import { note, print, surviveClosedPipes } from "./Output.ts"
+import { commands, examples, functions, summary } from "./Program.ts"
+import { readArguments } from "./readArguments.ts"
+
+/** Runs the command that the arguments name; ends the process with its exit code. */
+export const runCli = (args: ReadonlyArray<string>): void => {
+  surviveClosedPipes()
+  const fiber = Effect.runFork(dispatch(args))
+  // The server has handlers of its own, to drain before it ends.
+  if (args[0] !== "serve") {
+    process.once("SIGINT", () => {
+      fiber.unsafeInterruptAsFork(fiber.id())
+      setTimeout(() => process.exit(ExitCode.interrupted), INTERRUPTION_MS)
+    })
+  }
+  fiber.addObserver((exit) => process.exit(exitCodeOf(exit)))
+}
+
+/** What a command gets to clear up in after Ctrl-C. */
+const INTERRUPTION_MS = 300
+
+const exitCodeOf = (exit: Exit.Exit<void, CliFailure>): number => {
+  if (Exit.isSuccess(exit)) return ExitCode.ok
+  if (Cause.isInterruptedOnly(exit.cause)) return ExitCode.interrupted
+  const failure = Cause.failureOption(exit.cause)
+  if (failure._tag === "Some") {
+    if (failure.value.what !== null) process.stderr.write(`${failure.value.message}\n`)
+    return failure.value.exitCode
+  }
+  // Not expected: here the stack is what somebody will need.
+  process.stderr.write(`internal error: ${Cause.pretty(exit.cause)}\n`)
+  return ExitCode.failed
+}
+
+const dispatch = (args: ReadonlyArray<string>): Effect.Effect<void, CliFailure> => {
+  const [first, ...rest] = args[0] === "help" ? [...args.slice(1), "--help"] : args
+  if (first === undefined || first === "--help" || first === "-h") {
+    const help = programHelp(summary, commands, [functions], examples)
+    return first === undefined ? missingCommand(help) : print(help)
+  }
+  if (first === "--version") return print(`${VERSION}\n`)
+  if (first === "--completions") return completions(rest[0])
+  const command = commands.find(({ name }) => name === first)
+  if (command !== undefined) return runCommand(`bunbase ${first}`, command, rest)
+  if (first === functions.name || functions.aliases.includes(first)) return dispatchFunction(first, rest)
+  if (first.startsWith("-")) {
+    return Effect.fail(
+      usage(`bunbase has no flag ${first}`, "flags stand behind the command; see: bunbase --help")
+    )
+  }
+  const known = [...commands.map(({ name }) => name), functions.name, ...functions.aliases]
+  const nearest = didYouMean(first, known)
+  const inGroup = functions.commands.some(({ name }) => name === first)
+  return Effect.fail(
+    usage(
+      `there is no command "${first}"`,
+      inGroup
+        ? `did you mean: bunbase fn ${first}?`
+        : nearest === null
+          ? "see all commands with: bunbase --help"
+          : `did you mean: bunbase ${nearest}?`
+    )
+  )
+}
+
+const missingCommand = (help: string): Effect.Effect<void, CliFailure> =>
+  Effect.zipRight(note(help.trimEnd()), Effect.fail(silent(ExitCode.usage)))
+
+const dispatchFunction = (group: string, args: ReadonlyArray<string>): Effect.Effect<void, CliFailure> => {
+  const path = `bunbase ${group}`
+  const [first, ...rest] = args
+  if (first === undefined || first === "--help" || first === "-h") {
+    const help = groupHelp(path, functions)
+    return first === undefined ? missingCommand(help) : print(help)
+  }
+  const command = functions.commands.find(({ name }) => name === first)
+  if (command !== undefined) return runCommand(`${path} ${first}`, command, rest)
+  if (first.startsWith("-")) {
+    return Effect.fail(
+      usage(`${path} has no flag ${first}`, `flags stand behind the command; see: ${path} --help`)
+    )
+  }
+  const nearest = didYouMean(
+    first,
+    functions.commands.map(({ name }) => name)
+  )
+  return Effect.fail(
+    usage(
+      `there is no command "${path} ${first}"`,
+      nearest === null ? `see all of them with: ${path} --help` : `did you mean: ${path} ${nearest}?`
+    )
+  )
+}
+
+const runCommand = (
+  path: string,
+  spec: CommandSpec,
+  tokens: ReadonlyArray<string>
+): Effect.Effect<void, CliFailure> =>
+  Either.match(readArguments(path, spec, tokens), {
+    onLeft: (failure) => Effect.fail(failure),
+    onRight: ({ helpWanted, args }) => (helpWanted ? print(commandHelp(path, spec)) : spec.run(args))
+  })
+
+const completions = (shell = ""): Effect.Effect<void, CliFailure> => {
+  const script = completionScript(shell, commands, [functions])
+  return script === null
+    ? Effect.fail(usage("--completions needs the name of a shell", "use one of: bash, zsh, fish"))
+    : print(script)
+}

@@ -1,0 +1,32 @@
+import { Effect } from "effect"
+import { CliFailure, ExitCode, splitAdvice } from "./CliFailure.ts"
+import { command, toggle } from "./CommandLine.ts"
+import { resolveServerConfig, serverFlags } from "./serverFlags.ts"
+
+export const serve = command({
+  name: "serve",
+  summary: "run the server",
+  details: [
+    "It listens for HTTP (functions at /functions/NAME, management at /api/functions) and on a unix socket, until SIGTERM or " +
+      "Ctrl-C; then it finishes what is in flight. Every flag can also be a FUNCTIONS_* variable or a key of the --config file."
+  ],
+  parameters: {
+    ...serverFlags,
+    examples: toggle("examples", "Deploy the project's examples once the server is up.")
+  },
+  examples: [
+    "bunbase serve",
+    "bunbase serve --examples",
+    "bunbase serve --http-port 9000 --data-dir /var/lib/bunbase --socket /run/bunbase.sock",
+    "FUNCTIONS_API_KEY=$(openssl rand -hex 24) bunbase serve --http-host 0.0.0.0"
+  ],
+  run: ({ examples, ...flags }) =>
+    Effect.gen(function* () {
+      const { options } = yield* resolveServerConfig(flags)
+      const App = yield* Effect.promise(() => import("../App.ts"))
+      yield* App.run({ options, examples }).pipe(Effect.mapError(notStarted))
+    })
+})
+
+const notStarted = (error: { readonly message: string }): CliFailure =>
+  new CliFailure({ exitCode: ExitCode.failed, ...splitAdvice(error.message) })

@@ -1,0 +1,38 @@
+import { Effect } from "effect"
+import type { ConfigInvalid } from "../config/ConfigInvalid.ts"
+import { CONFIG_FLAG, CONFIG_VARIABLE, type ServerOption, serverOptions } from "../config/OptionTable.ts"
+import { type ResolvedConfig, resolveConfig } from "../config/resolveConfig.ts"
+import { CliFailure, ExitCode } from "./CliFailure.ts"
+import { option } from "./CommandLine.ts"
+
+/** The flags that set the server's options, made from the option table. */
+export const serverFlags = Object.fromEntries([
+  [CONFIG_FLAG, option(CONFIG_FLAG, "FILE", `JSON file of options (${CONFIG_VARIABLE}).`)] as const,
+  ...serverOptions.flatMap((row) =>
+    row.flag === null ? [] : [[row.flag, option(row.flag, valueName(row), described(row))] as const]
+  )
+])
+
+function valueName(row: ServerOption): string {
+  return row.isPath ? "PATH" : (row.unit?.toUpperCase() ?? (row.type === "number" ? "NUMBER" : "TEXT"))
+}
+
+function described(row: ServerOption): string {
+  return `${row.description} (${row.env})`
+}
+
+/** Options in force for these flags, or every fault of the configuration (exit code 2). */
+export const resolveServerConfig = (
+  flags: Readonly<Record<string, string | undefined>>
+): Effect.Effect<ResolvedConfig, CliFailure> =>
+  resolveConfig({ flags, env: process.env, cwd: process.cwd() }).pipe(Effect.mapError(configInvalid))
+
+const configInvalid = (error: ConfigInvalid): CliFailure => {
+  const [what = "", ...violations] = error.message.split("\n")
+  return new CliFailure({
+    exitCode: ExitCode.usage,
+    what,
+    details: violations.map((line) => line.trim()),
+    next: "see all options with: bunbase serve --help"
+  })
+}
