@@ -154,7 +154,14 @@ export class RouteNotFound extends Data.TaggedError("RouteNotFound")<{
 /** FN_007: a limit is reached; come back after `retryAfterSeconds`. */
 export class LimitExceeded extends Data.TaggedError("LimitExceeded")<{
   readonly limit:
-    "queue_length" | "queue_time" | "connections" | "deploys" | "unread_answers" | "management" | "clients"
+    | "queue_length"
+    | "queue_time"
+    | "connections"
+    | "deploys"
+    | "unread_answers"
+    | "management"
+    | "clients"
+    | "client_queue"
   readonly value: number
   readonly retryAfterSeconds: number
 }> {
@@ -172,6 +179,8 @@ export class LimitExceeded extends Data.TaggedError("LimitExceeded")<{
         return `the answer was dropped: ${this.value} bytes of earlier answers were not read from this connection; read faster, or use more connections`
       case "management":
         return `${this.value} management commands are already waiting; try again in ${this.retryAfterSeconds} s`
+      case "client_queue":
+        return `${this.value} calls are already waiting in this client; wait for answers before making more`
       case "clients":
         return `${this.value} clients are connected already; try again in ${this.retryAfterSeconds} s`
     }

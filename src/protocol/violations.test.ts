@@ -112,8 +112,8 @@ describe("violationsOf", () => {
 })
 
 describe("decodeRequest", () => {
-  it("gives the value, with unknown fields left out", async () => {
-    const decoded = await Effect.runPromise(decodeRequest(RegisterFunction)({ name: "a", later: true }))
+  it("gives the value", async () => {
+    const decoded = await Effect.runPromise(decodeRequest(RegisterFunction)({ name: "a" }))
     expect(decoded).toEqual({ name: "a", runtime: "bun", handler: "handler", env: {} })
   })
 
@@ -121,5 +121,20 @@ describe("decodeRequest", () => {
     const failed = await Effect.runPromise(Effect.flip(decodeRequest(RegisterFunction)({ name: "-" })))
     expect(failed._tag).toBe("InvalidRequest")
     expect(failed.violations).toHaveLength(1)
+  })
+
+  it("refuses fields that nobody knows, or leaves them out where it is told to", () => {
+    const request = { name: "a", memroy_mb: 64 }
+    const refused = Either.flip(decodeRequest(RegisterFunction)(request))
+    expect(Either.getOrThrow(refused).violations).toEqual([
+      { field: "memroy_mb", value: 64, message: "is not a known field" }
+    ])
+    expect(Either.isRight(decodeRequest(RegisterFunction, "ignore")(request))).toBe(true)
+  })
+
+  it("does not go through a request of a million fields", () => {
+    const request = Object.fromEntries(Array.from({ length: 1000 }, (_, index) => [`x${index}`, 1]))
+    const refused = Either.flip(decodeRequest(RegisterFunction)(request))
+    expect(Either.getOrThrow(refused).violations).toHaveLength(1)
   })
 })

@@ -1,4 +1,4 @@
-import { Effect, ParseResult, Schema } from "effect"
+import { Either, ParseResult, Schema } from "effect"
 import { InvalidRequest, type Violation } from "../domain/Errors.ts"
 
 /**
@@ -38,17 +38,30 @@ export const violationsOf = (error: ParseResult.ParseError): Array<Violation> =>
 }
 
 /**
- * Decodes what came from outside and fails with every violation at once (FN_006). Unknown fields are left out of the
- * result, so that an older server takes what a newer client sends.
+ * Decodes what came from outside and fails with every violation at once (FN_006). Unknown fields are violations too (a typo
+ * in a limit's name must not pass in silence), unless they are to be ignored. The answer is an `Either`, which is an
+ * `Effect` as well.
  */
 export const decodeRequest = <A, I>(
-  schema: Schema.Schema<A, I>
-): ((input: unknown) => Effect.Effect<A, InvalidRequest>) => {
-  const decode = Schema.decodeUnknown(schema, { errors: "all" })
-  return (input) =>
-    Effect.mapError(decode(input), (error) => new InvalidRequest({ violations: violationsOf(error) }))
+  schema: Schema.Schema<A, I>,
+  unknownFields: "refuse" | "ignore" = "refuse"
+): ((input: unknown) => Either.Either<A, InvalidRequest>) => {
+  const decode = Schema.decodeUnknownEither(schema, {
+    errors: "all",
+    onExcessProperty: unknownFields === "refuse" ? "error" : "ignore"
+  })
+  return (input) => {
+    // No request has nearly so many. To complain about each of a million would hold up everything else.
+    const fields = typeof input === "object" && input !== null ? Object.keys(input).length : 0
+    if (fields > MOST_FIELDS) {
+      const message = `has ${fields} fields; the most are unknown`
+      return Either.left(new InvalidRequest({ violations: [{ field: "", message }] }))
+    }
+    return Either.mapLeft(decode(input), (error) => new InvalidRequest({ violations: violationsOf(error) }))
+  }
 }
 
+const MOST_FIELDS = 100
 const MOST_VIOLATIONS = 50
 /** A union reports once per member; past so many they no longer help. */
 const MOST_SAYINGS = 8

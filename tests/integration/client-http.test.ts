@@ -134,7 +134,9 @@ describe("calls over HTTP", () => {
   it("reject with what the service says, and not with what a function answers", async () => {
     const client = await play((request) => {
       const { pathname } = new URL(request.url)
-      if (pathname.startsWith("/functions/own")) return new Response("mine", { status: 500 })
+      if (pathname.startsWith("/functions/own")) {
+        return new Response("mine", { status: 500, headers: { "x-function-error": "FN_004" } })
+      }
       if (pathname.startsWith("/functions/slow")) {
         return refusal(new ExecutionTimeout({ timeoutMs: 9, phase: "run" }), "id-2")
       }

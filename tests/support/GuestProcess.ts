@@ -354,7 +354,7 @@ const throughPipes = (command: ReadonlyArray<string>): Array<string> => [
   "--norc",
   "-c",
   // not as the guest's own children: it takes those with it when it ends
-  '"$@" < <(cat) > >(cat); exit $?',
+  '"$@" < <(cat) | cat; exit "${PIPESTATUS[0]}"',
   "guest",
   ...command
 ]

@@ -12,7 +12,7 @@ await Effect.runPromise(
       yield* Layer.build(DataFolder.layer.pipe(Layer.provide(configLayer(process.argv[2] ?? ""))))
       const { pid } = Bun.spawn(["sleep", "60"], { stdin: "ignore", stdout: "ignore", stderr: "ignore" })
       process.stdout.write(`${pid}\n`)
-      yield* Effect.never
+      return yield* Effect.never
     })
   )
 )

@@ -48,8 +48,8 @@ export class LineDecoder {
     if (this.#dead || start >= chunk.length) return
     const rest = chunk.length - start
     if (this.#pendingBytes + rest > this.#limit) return this.#overflow()
-    // Copied: whoever pushed the chunk may use its memory again.
-    this.#pending.push(chunk.slice(start))
+    // Copied: whoever pushed the chunk may use its memory again. (`slice` of a Buffer would not copy.)
+    this.#pending.push(new Uint8Array(chunk.subarray(start)))
     this.#pendingBytes += rest
   }
 

@@ -1,0 +1,24 @@
+/**
+ * The client library: one interface, two ways to the service.
+ *
+ * ```ts
+ * const client = await connectSocket("/tmp/functions.sock")
+ * const answer = await client.invoke("hello-world", { query: { name: "Ada" } })
+ * console.log(answer.status, answer.text())
+ * await client.close()
+ * ```
+ */
+export { ConnectionError, FunctionsError, ProtocolError } from "./ClientErrors.ts"
+export type {
+  CallOptions,
+  DeployInput,
+  FunctionsClient,
+  HeaderInput,
+  InvokeRequest,
+  InvokeResult,
+  PingResult,
+  RegisterInput
+} from "./FunctionsClient.ts"
+export { connectHttp, type HttpOptions } from "./HttpClient.ts"
+export { connectSocket, type SocketOptions } from "./SocketClient.ts"
+export type { DeploymentView, FunctionView, VersionView } from "../protocol/Management.ts"
