@@ -31,7 +31,11 @@ export default defineConfig({
     restoreMocks: true,
     unstubEnvs: true,
     projects: [
-      suite("unit", ["src/**/*.test.ts", "tests/support/**/*.test.ts", "tests/benchmarks/**/*.test.ts"], 10_000),
+      suite(
+        "unit",
+        ["src/**/*.test.ts", "tests/support/**/*.test.ts", "tests/benchmarks/**/*.test.ts"],
+        10_000
+      ),
       suite("integration", ["tests/integration/**/*.test.ts"], 60_000),
       suite("failure", ["tests/failure/**/*.test.ts"], 120_000),
       suite("concurrency", ["tests/concurrency/**/*.test.ts"], 120_000),

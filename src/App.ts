@@ -104,16 +104,20 @@ export const run = ({ examples, options }: RunOptions) =>
         }
         return { http, ipc, readiness, scheduler: Context.get(context, Scheduler.Scheduler) }
       })
-      const started = yield* Effect.raceFirst(Effect.asSome(serving), Effect.as(Fiber.join(stopping), Option.none()))
+      const started = yield* Effect.raceFirst(
+        Effect.asSome(serving),
+        Effect.as(Fiber.join(stopping), Option.none())
+      )
       if (Option.isNone(started)) return
       const { http, ipc, readiness, scheduler } = started.value
 
       const signal = yield* Fiber.join(stopping)
       readiness.state = "draining"
       yield* Console.log(`${signal}: stopping; what is in flight may finish. Once more to end at once.`)
-      const drained = yield* Effect.all([http.drain, ipc.drain], { concurrency: "unbounded", discard: true }).pipe(
-        Effect.timeoutOption(options.drainTimeout)
-      )
+      const drained = yield* Effect.all([http.drain, ipc.drain], {
+        concurrency: "unbounded",
+        discard: true
+      }).pipe(Effect.timeoutOption(options.drainTimeout))
       scheduler.stop()
       if (Option.isNone(drained)) {
         yield* Console.log(

@@ -98,7 +98,8 @@ const projectOf = (file: string): Effect.Effect<string, DeploymentFailed> =>
   })
 
 const kindOf = (path: string): Effect.Effect<"file" | "folder" | "missing", DeploymentFailed> =>
-  Effect.tryPromise({ try: () => stat(path), catch: (cause) => cause as NodeJS.ErrnoException }).pipe(
+  Effect.tryPromise(() => stat(path)).pipe(
+    Effect.mapError(({ cause }) => cause as NodeJS.ErrnoException),
     Effect.matchEffect({
       onSuccess: (found) => {
         if (found.isDirectory()) return Effect.succeed("folder" as const)

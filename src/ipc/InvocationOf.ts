@@ -9,7 +9,6 @@ type HeaderMap = Record<string, string | ReadonlyArray<string>>
 /** RFC 9110, 5.6.2. */
 const TOKEN = /^[!#$%&'*+.^_`|~0-9A-Za-z-]{1,256}$/
 // What a Headers object takes: Latin-1 without NUL and line breaks; other control characters serve nobody either.
-// oxlint-disable-next-line no-control-regex -- they are what it looks for
 const HEADER_VALUE = /^[\t\x20-\x7e\x80-\xff]*$/
 // oxlint-disable-next-line no-control-regex -- they are what it looks for
 const CONTROL = /[\x00-\x1f\x7f]/

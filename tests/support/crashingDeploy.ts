@@ -80,8 +80,10 @@ const program = Effect.gen(function* () {
 await Effect.runPromise(
   program.pipe(
     Effect.provide(
-      Functions.layer.pipe(Layer.provide(Layer.mergeAll(services, collectLogs().layer, layerBun)))
-    ),
-    Effect.provide(configLayer(folder))
+      Functions.layer.pipe(
+        Layer.provide(Layer.mergeAll(services, collectLogs().layer, layerBun)),
+        Layer.provideMerge(configLayer(folder))
+      )
+    )
   )
 )

@@ -12,11 +12,16 @@ export interface LineEvents {
 }
 
 const NEWLINE = 10
+/** Smaller pieces are gathered: an object for every byte of a line that dribbles in would be a hundred times its size. */
+const BLOCK_BYTES = 16 * 1024
 
 export class LineDecoder {
   readonly #events: LineEvents
   readonly #limit: number
+  /** What is held of the unfinished line: pieces, and after them what is in the block. */
   #pending: Array<Uint8Array> = []
+  #block: Uint8Array | null = null
+  #blockBytes = 0
   #pendingBytes = 0
   #dead = false
 
@@ -39,47 +44,67 @@ export class LineDecoder {
       if (this.#pendingBytes === 0) {
         this.#events.line(chunk.subarray(start, end))
       } else {
-        this.#pending.push(chunk.subarray(start, end))
-        const whole = this.#take()
-        this.#events.line(whole)
+        this.#events.line(this.#take(chunk.subarray(start, end)))
       }
       start = end + 1
     }
     if (this.#dead || start >= chunk.length) return
     const rest = chunk.length - start
     if (this.#pendingBytes + rest > this.#limit) return this.#overflow()
-    // Copied: whoever pushed the chunk may use its memory again. (`slice` of a Buffer would not copy.)
-    this.#pending.push(new Uint8Array(chunk.subarray(start)))
-    this.#pendingBytes += rest
+    this.#hold(chunk.subarray(start))
   }
 
   /** The stream ended: an unfinished line is handed over as it is; returns whether there was one. */
   end(): boolean {
     if (this.#dead || this.#pendingBytes === 0) return false
-    this.#events.line(this.#take())
+    this.#events.line(this.#take(new Uint8Array(0)))
     return true
   }
 
-  #take(): Uint8Array {
-    const parts = this.#pending
-    this.#pending = []
-    this.#pendingBytes = 0
-    if (parts.length === 1) return parts[0] as Uint8Array
-    let size = 0
-    for (const part of parts) size += part.length
-    const whole = new Uint8Array(size)
+  /** Copies: whoever pushed the bytes may use their memory again. (`slice` of a Buffer would not copy.) */
+  #hold(bytes: Uint8Array): void {
+    this.#pendingBytes += bytes.length
+    if (this.#blockBytes + bytes.length > BLOCK_BYTES) this.#seal()
+    if (bytes.length > BLOCK_BYTES / 2) {
+      this.#seal()
+      this.#pending.push(new Uint8Array(bytes))
+      return
+    }
+    this.#block ??= new Uint8Array(BLOCK_BYTES)
+    this.#block.set(bytes, this.#blockBytes)
+    this.#blockBytes += bytes.length
+  }
+
+  #seal(): void {
+    if (this.#block === null || this.#blockBytes === 0) return
+    this.#pending.push(new Uint8Array(this.#block.subarray(0, this.#blockBytes)))
+    this.#blockBytes = 0
+  }
+
+  /** The line that is held, and its last bytes. */
+  #take(rest: Uint8Array): Uint8Array {
+    const whole = new Uint8Array(this.#pendingBytes + rest.length)
     let at = 0
-    for (const part of parts) {
+    for (const part of this.#pending) {
       whole.set(part, at)
       at += part.length
     }
+    if (this.#block !== null) whole.set(this.#block.subarray(0, this.#blockBytes), at)
+    whole.set(rest, this.#pendingBytes)
+    this.#forget()
     return whole
+  }
+
+  #forget(): void {
+    this.#pending = []
+    this.#blockBytes = 0
+    this.#pendingBytes = 0
   }
 
   #overflow(): void {
     this.#dead = true
-    this.#pending = []
-    this.#pendingBytes = 0
+    this.#block = null
+    this.#forget()
     this.#events.oversize()
   }
 }

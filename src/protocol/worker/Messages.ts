@@ -10,7 +10,8 @@ const HeaderMap = Schema.Record({
   key: Schema.String,
   value: Schema.Union(Schema.String, Schema.Array(Schema.String))
 })
-const Empty = Schema.Struct({})
+// Not `Struct({})`, which would take an array or a string too.
+const Empty = Schema.Record({ key: Schema.String, value: Schema.Unknown })
 
 const envelope = <Type extends string, A, I>(type: Type, payload: Schema.Schema<A, I>) =>
   Schema.Struct({ id: Schema.String, type: Schema.Literal(type), payload })
