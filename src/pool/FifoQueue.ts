@@ -43,6 +43,9 @@ export class FifoQueue<A> {
     else place.previous.next = place.next
     if (place.next === null) this.#last = place.previous
     else place.next.previous = place.previous
+    // Whoever holds on to its place must not hold on to everyone who ever stood behind it.
+    place.previous = null
+    place.next = null
     place.queue = null
     this.#length -= 1
     return true

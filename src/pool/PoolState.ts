@@ -1,5 +1,13 @@
 import type { WorkerId } from "../domain/Ids.ts"
 import type { WorkerCounts } from "../protocol/Management.ts"
+import {
+  type Backoff,
+  crashed,
+  invocationWentWell,
+  NO_BACKOFF,
+  startFailed,
+  startSucceeded
+} from "./Backoff.ts"
 
 /**
  * The pool of one function version as a value. `transition` is pure: it takes a state, an event and the instant, and
@@ -44,7 +52,7 @@ export type WorkerSlot =
   /** Was told to end; its exit is awaited. */
   | { readonly _tag: "Stopping"; readonly id: WorkerId; readonly why: StopCause }
 
-export interface PoolState {
+export interface PoolState extends Backoff {
   /** Before each worker's serial, so that ids are unique on the server. */
   readonly prefix: string
   /** `retired`: another version took over; what waits here is still served, then every worker ends. */
@@ -53,12 +61,6 @@ export interface PoolState {
   readonly workers: ReadonlyArray<WorkerSlot>
   /** Invocations that wait for this pool, as the scheduler last said. */
   readonly demand: number
-  /** Starts that failed since one last succeeded. */
-  readonly failedStarts: number
-  /** Ready workers that crashed since an invocation last went well. */
-  readonly crashes: number
-  /** Until this instant nothing is started. */
-  readonly backoffUntil: number
   readonly started: number
 }
 
@@ -92,11 +94,6 @@ export interface Step {
   readonly actions: ReadonlyArray<PoolAction>
 }
 
-const START_BACKOFF_FIRST_MS = 100
-const START_BACKOFF_MOST_MS = 30_000
-const FREE_CRASHES = 3
-const CRASH_BACKOFF_FIRST_MS = 50
-const CRASH_BACKOFF_MOST_MS = 1_000
 const NO_ACTIONS: ReadonlyArray<PoolAction> = []
 const OFFER: ReadonlyArray<PoolAction> = [{ _tag: "Offer" }]
 
@@ -106,26 +103,9 @@ export const initial = (limits: PoolLimits, prefix: string): PoolState => ({
   limits,
   workers: [],
   demand: 0,
-  failedStarts: 0,
-  crashes: 0,
-  backoffUntil: Number.NEGATIVE_INFINITY,
+  ...NO_BACKOFF,
   started: 0
 })
-
-/**
- * What the next start has to wait. After a start that failed: 100 ms, doubling up to 30 s, for it will likely fail again.
- * After crashes of workers that had started well: nothing for the first three in a row, then 50 ms, doubling up to 1 s:
- * requests that kill their worker must not make a spawn storm, nor keep out the requests that would not (R-4).
- */
-export const backoffMs = (failedStarts: number, crashes: number): number => {
-  const start =
-    failedStarts === 0 ? 0 : Math.min(START_BACKOFF_FIRST_MS * 2 ** (failedStarts - 1), START_BACKOFF_MOST_MS)
-  const crash =
-    crashes <= FREE_CRASHES
-      ? 0
-      : Math.min(CRASH_BACKOFF_FIRST_MS * 2 ** (crashes - FREE_CRASHES - 1), CRASH_BACKOFF_MOST_MS)
-  return Math.max(start, crash)
-}
 
 /**
  * The worker to give the next invocation: the least loaded; of equals the one that worked last, so that the others get
@@ -253,30 +233,6 @@ const afterStep = (first: Step, second: Step): Step => ({
   actions: first.actions.length === 0 ? second.actions : [...first.actions, ...second.actions]
 })
 
-const backedOff = (state: PoolState, now: number): PoolState => {
-  const wait = backoffMs(state.failedStarts, state.crashes)
-  return wait === 0 ? state : { ...state, backoffUntil: now + wait }
-}
-const startFailed = (state: PoolState, now: number): PoolState =>
-  backedOff({ ...state, failedStarts: state.failedStarts + 1 }, now)
-/** Ends what was waited for because of crashes; starts that fail go on waiting. */
-const invocationWentWell = (state: PoolState): PoolState => ({
-  ...state,
-  crashes: 0,
-  backoffUntil: state.failedStarts === 0 ? Number.NEGATIVE_INFINITY : state.backoffUntil
-})
-/** What was waited for because starts failed need not be waited for any longer. */
-const startSucceeded = (state: PoolState, now: number): PoolState =>
-  state.failedStarts === 0
-    ? state
-    : {
-        ...state,
-        failedStarts: 0,
-        backoffUntil: Math.min(state.backoffUntil, now + backoffMs(0, state.crashes))
-      }
-const crashed = (state: PoolState, now: number): PoolState =>
-  backedOff({ ...state, crashes: state.crashes + 1 }, now)
-
 /** One step of the pool. `now` is monotonic, in milliseconds. Events about workers it does not know change nothing. */
 export const transition = (state: PoolState, event: PoolEvent, now: number): Step => {
   switch (event._tag) {
@@ -328,7 +284,10 @@ export const transition = (state: PoolState, event: PoolEvent, now: number): Ste
       if (slot === undefined) return { state, actions: NO_ACTIONS }
       if (slot._tag === "Ready") {
         const inFlight = Math.max(0, slot.inFlight - 1)
-        const released = { state: replace(state, index, { ...slot, inFlight, idleSince: now }), actions: OFFER }
+        const released = {
+          state: replace(state, index, { ...slot, inFlight, idleSince: now }),
+          actions: OFFER
+        }
         if (!event.succeeded || state.crashes === 0) return endIfRetired(released)
         // The back-off may have ended with this.
         const calm = invocationWentWell(released.state)

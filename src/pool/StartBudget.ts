@@ -19,14 +19,21 @@ interface Waiting {
 export class StartBudget {
   readonly #maxLive: number
   readonly #maxStarting: number
-  readonly #reclaim: () => void
+  readonly #reclaim: () => boolean
   /** One queue per pool, served in turn. */
   readonly #queues = new Map<object, FifoQueue<Waiting>>()
+  /** Pools with somebody who waits for the places that they wait for. */
+  readonly #urgent = new Set<object>()
   #live = 0
   #starting = 0
+  /** Workers that were told to end for others and have not done so yet. */
+  #reclaimed = 0
 
-  /** `reclaim` is called when a worker is wanted and none may be added: whoever has one to spare should end it. */
-  constructor(maxLive: number, maxStarting: number, reclaim: () => void) {
+  /**
+   * `reclaim` is called when a worker is wanted urgently and none may be added: whoever has one to spare should end it.
+   * It says whether someone had.
+   */
+  constructor(maxLive: number, maxStarting: number, reclaim: () => boolean) {
     this.#maxLive = maxLive
     this.#maxStarting = maxStarting
     this.#reclaim = reclaim
@@ -54,13 +61,43 @@ export class StartBudget {
       this.#queues.set(pool, queue)
     }
     const place: Place<Waiting> = queue.push({ grant })
+    if (urgent) this.#urgent.add(pool)
     this.#serve()
-    if (urgent && place.queue !== null && this.#live >= this.#maxLive) this.#reclaim()
+    this.relieve()
     return () => {
       if (place.queue === null) return
       place.queue.leave(place)
-      if (queue.length === 0) this.#queues.delete(pool)
+      if (queue.length === 0) this.#forget(pool)
     }
+  }
+
+  /** Somebody waits for the places that this pool has asked for. */
+  urge(pool: object): void {
+    if (this.#urgent.has(pool) || !this.#queues.has(pool)) return
+    this.#urgent.add(pool)
+    this.relieve()
+  }
+
+  /**
+   * Makes room for urgent requests where none may be added. To be called when a worker has become idle too: there may have
+   * been none to spare before.
+   */
+  relieve(): void {
+    if (this.#urgent.size === 0) return
+    let needed = 0
+    for (const pool of this.#urgent) needed += this.#queues.get(pool)?.length ?? 0
+    while (this.#live >= this.#maxLive && this.#reclaimed < needed) {
+      // Counted before: whoever gives a worker up may ask for another one from within.
+      this.#reclaimed += 1
+      if (this.#reclaim()) continue
+      this.#reclaimed -= 1
+      return
+    }
+  }
+
+  #forget(pool: object): void {
+    this.#queues.delete(pool)
+    this.#urgent.delete(pool)
   }
 
   #serve(): void {
@@ -72,6 +109,7 @@ export class StartBudget {
       // In turn: a pool that was served goes to the end of the line.
       this.#queues.delete(pool)
       if (queue.length > 0) this.#queues.set(pool, queue)
+      else this.#urgent.delete(pool)
       if (waiting === null) continue
       this.#live += 1
       this.#starting += 1
@@ -94,6 +132,7 @@ export class StartBudget {
         if (!live) return
         live = false
         this.#live -= 1
+        this.#reclaimed = Math.max(0, this.#reclaimed - 1)
         started()
         this.#serve()
       }

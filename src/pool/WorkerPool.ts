@@ -61,7 +61,7 @@ interface Handle {
   worker: Worker | null
   /** Invocations that missed their deadline and were not answered since. */
   late: number
-  /** Takes back the request for a place in the budget, while it is waiting for one. */
+  /** Takes back the request for a place in the budget; null once it was granted, and a fibre lives the worker's life. */
   withdraw: (() => void) | null
 }
 
@@ -103,8 +103,20 @@ export class WorkerPool {
   }
 
   hasRoom(): boolean {
-    const id = PoolState.choose(this.#state)
-    return id !== null && this.#handles.get(id)?.worker != null
+    return this.#choose() !== null
+  }
+
+  /** The worker to use next. One that has died, with its end not worked through yet, harms nobody any more (R-4). */
+  #choose(): WorkerId | null {
+    for (;;) {
+      const id = PoolState.choose(this.#state)
+      const worker = id === null ? null : this.#handles.get(id)?.worker
+      if (id === null || worker == null) return null
+      const fault = worker.session.lost
+      if (fault === null) return id
+      this.#reportEnd(id, fault.reason)
+      this.#dispatch({ _tag: "WorkerLost", worker: id })
+    }
   }
 
   /**
@@ -112,7 +124,7 @@ export class WorkerPool {
    * `budgetMs` is what is left of the invocation's time; keeping it is the caller's business, by `expire`.
    */
   use(invocation: Invocation, budgetMs: number, settle: UseSettle): Use | null {
-    const id = PoolState.choose(this.#state)
+    const id = this.#choose()
     const handle = id === null ? undefined : this.#handles.get(id)
     const worker = handle?.worker
     if (id === null || handle === undefined || worker == null) return null
@@ -167,6 +179,7 @@ export class WorkerPool {
     }
     this.#dispatch({ _tag: "Released", worker: id, succeeded: answer._tag === "Response" })
     if (handle.late > 0) this.#killIfOnlyLate(id, handle)
+    this.#services.budget.relieve()
   }
 
   #expire(id: WorkerId, handle: Handle, worker: Worker, wireId: string): void {
@@ -184,6 +197,10 @@ export class WorkerPool {
   /** So many invocations wait for this pool. */
   demand(waiting: number): void {
     this.#dispatch({ _tag: "DemandChanged", waiting })
+    const { budget } = this.#services
+    if (waiting > 0) return budget.urge(this)
+    budget.relieve()
+    this.#leaveIfEmpty()
   }
 
   /** Why nobody should wait here now, or null: no worker lives, and the next start is some time away. */
@@ -267,7 +284,9 @@ export class WorkerPool {
     }
     this.#handles.set(id, handle)
     const urgent = this.#state.demand > 0 || this.#awaitingReady.size > 0
+    let granted = false
     const withdraw = budget.request(this, urgent, (permit) => {
+      granted = true
       handle.withdraw = null
       // The process belongs to this scope: whichever way the life ends, it is reaped before the pool hears of it.
       const life = Effect.scoped(
@@ -292,18 +311,17 @@ export class WorkerPool {
         )
       )
     })
-    if (handle.withdraw === null && this.#handles.get(id) === handle && handle.worker === null) {
-      handle.withdraw = withdraw
-    }
+    if (!granted) handle.withdraw = withdraw
   }
 
   #stop(id: WorkerId, why: PoolState.StopCause): void {
     const handle = this.#handles.get(id)
     if (handle === undefined) return
     if (why === "fault" || why === "memory") handle.worker?.kill()
-    // `withdraw` is harmless once the start was granted; the life then ends by `stop`.
-    handle.withdraw?.()
-    Deferred.unsafeDone(handle.stop, Effect.succeed(why))
+    if (handle.withdraw === null) return Deferred.unsafeDone(handle.stop, Effect.succeed(why))
+    // Its start was not granted yet: there is no process, and no fibre that would report its end.
+    handle.withdraw()
+    this.#ended(id, null)
   }
 
   #becameReady(id: WorkerId, worker: Worker): void {
@@ -314,6 +332,7 @@ export class WorkerPool {
       concurrency: worker.multiplexes ? this.target.limits.concurrency : 1
     })
     for (const settle of [...this.#awaitingReady]) settle(null)
+    this.#services.budget.relieve()
   }
 
   #ended(id: WorkerId, failure: StartFailure | null): void {
@@ -335,11 +354,14 @@ export class WorkerPool {
     }
     // Somebody waits for a first worker, and until now there was no room to start one.
     if (this.#awaitingReady.size > 0) this.#dispatch({ _tag: "WorkersWanted", count: 1, cause: "deploy" })
+    this.#leaveIfEmpty()
+  }
+
+  #leaveIfEmpty(): void {
     const { demand, phase, workers } = this.#state
-    if (phase === "retired" && workers.length === 0 && demand === 0) {
-      this.#disarm?.()
-      this.#services.emptied(this)
-    }
+    if (phase !== "retired" || workers.length > 0 || demand > 0) return
+    this.#disarm?.()
+    this.#services.emptied(this)
   }
 
   #failure(): ColdStartTimeout | DeploymentFailed {

@@ -50,7 +50,8 @@ const make = Effect.gen(function* () {
   let serial = 0
 
   const budget = new StartBudget(config.maxWorkersTotal, config.maxConcurrentStarts, () => {
-    for (const pool of pools.values()) if (pool.spare()) return
+    for (const pool of pools.values()) if (pool.spare()) return true
+    return false
   })
 
   const services = {

@@ -85,15 +85,19 @@ export class DeadlineClock {
     }
     // In the order of their instants, so that of two that came due together the earlier goes first.
     due.sort((a, b) => a.at - b.at)
-    // An expiry may forget another one that is due; only those still under watch are called.
-    for (const one of due) {
-      if (one.bucket === null) continue
-      this.forget(one)
-      one.expire()
+    try {
+      // An expiry may forget another one that is due; only those still under watch are called.
+      for (const one of due) {
+        if (one.bucket === null) continue
+        this.forget(one)
+        one.expire()
+      }
+    } finally {
+      // Also after an expiry that threw: whoever is left is looked at again.
+      this.#armedSlot = Number.POSITIVE_INFINITY
+      let earliest = Number.POSITIVE_INFINITY
+      for (const slot of this.#buckets.keys()) if (slot < earliest) earliest = slot
+      if (earliest !== Number.POSITIVE_INFINITY) this.#arm(earliest)
     }
-    this.#armedSlot = Number.POSITIVE_INFINITY
-    let earliest = Number.POSITIVE_INFINITY
-    for (const slot of this.#buckets.keys()) if (slot < earliest) earliest = slot
-    if (earliest !== Number.POSITIVE_INFINITY) this.#arm(earliest)
   }
 }

@@ -77,7 +77,7 @@ const make = Effect.gen(function* () {
   const config = yield* ServerConfig
   const clock = yield* MonotonicClock
   const pools = yield* WorkerPools
-  const { record } = yield* LogPipeline
+  const { log, record } = yield* LogPipeline
   const deadlines = new DeadlineClock(clock)
   const lanes = new Map<FunctionId, Lane>()
   const maxQueueWaitMs = Duration.toMillis(config.maxQueueWait)
@@ -123,7 +123,20 @@ const make = Effect.gen(function* () {
       executionMs: started ? now - entry.startedAt : 0,
       logLinesCut: linesCut
     })
-    if (!cancelled) entry.settle(outcome)
+    if (cancelled) return
+    try {
+      entry.settle(outcome)
+    } catch (defect) {
+      // The caller's fault must cost neither the worker's place nor the other answers of the same bytes.
+      const message = `the outcome of an invocation could not be handed over: ${String(defect)}`
+      log({
+        at: Date.now(),
+        level: "error",
+        invocationId: invocation.id,
+        workerId: use?.workerId ?? "",
+        message
+      })
+    }
   }
 
   const fail = (entry: Entry, error: InvocationError, linesCut = 0): void =>
@@ -185,11 +198,17 @@ const make = Effect.gen(function* () {
       lane.typicalMs += (clock.now() - entry.startedAt - lane.typicalMs) / 16
     }
     if (lane.waiting > 0) pump(lane)
-    else if (lane.running === 0) lanes.delete(lane.functionId)
+    else if (lane.running === 0 && lanes.get(lane.functionId) === lane) lanes.delete(lane.functionId)
   }
 
   const outcomeOf = (entry: Entry, outcome: UseOutcome): Outcome => {
-    if (outcome._tag === "Failed") return { _tag: "Failure", error: outcome.error }
+    if (outcome._tag === "Failed") {
+      const { error } = outcome
+      if (error._tag !== "InvocationCancelled") return { _tag: "Failure", error }
+      // The caller is still there, and has to hear something (R-1).
+      const reason = "it gave up an invocation that nobody had cancelled"
+      return { _tag: "Failure", error: new WorkerCrashed({ cause: "protocol", reason }) }
+    }
     // Four characters of base64 are three bytes.
     if (outcome.payload.body.length * 0.75 > config.maxResponseBytes + 2) {
       return {
@@ -257,8 +276,15 @@ const make = Effect.gen(function* () {
   const pump = (lane: Lane): void => {
     for (const [pool, queue] of lane.queues) {
       const { max_concurrent_executions: most } = pool.target.limits
-      while (queue.length > 0 && lane.running < most && pool.hasRoom()) {
-        const entry = queue.head as Entry
+      while (lane.running < most && pool.hasRoom()) {
+        const entry = queue.head
+        if (entry === null) break
+        if (clock.now() >= entry.deadlineAt) {
+          // Its deadline has come, and only the clock has not looked yet: the worker would have to die for it.
+          forgetDeadline(entry)
+          expire(entry)
+          continue
+        }
         // Out of the queue first: a hand-over may settle, and pump again, before it returns.
         leaveQueue(entry)
         if (!run(entry)) throw new Error("a pool that has room did not take an invocation")
@@ -274,7 +300,10 @@ const make = Effect.gen(function* () {
     const lane = lanes.get(pool.target.functionId)
     const queue = lane?.queues.get(pool)
     if (lane === undefined || queue === undefined) return
-    for (let entry = queue.head; entry !== null; entry = queue.head) {
+    // Those that wait now, and not those that come back because of it.
+    for (let left = queue.length; left > 0; left -= 1) {
+      const entry = queue.head
+      if (entry === null) break
       leaveQueue(entry)
       forgetDeadline(entry)
       entry.phase = "done"
@@ -314,9 +343,14 @@ const make = Effect.gen(function* () {
       use: null,
       startedAt: -1
     }
-    if (stopping) {
+    if (stopping || timeoutMs <= 0) {
       entry.phase = "done"
-      fail(entry, new ServiceStopping({ retryAfterSeconds: 1 }))
+      fail(
+        entry,
+        stopping
+          ? new ServiceStopping({ retryAfterSeconds: 1 })
+          : new ExecutionTimeout({ timeoutMs, phase: "queue" })
+      )
       return () => {}
     }
     const free = lane.running < limits.max_concurrent_executions && !lane.queues.has(pool)

@@ -24,7 +24,7 @@ export interface SessionEvents {
   readonly loadFailed: (error: ErrorPayload) => void
   /** `invocation` is null for what was said outside of any invocation. */
   readonly log: (payload: LogPayload, invocation: Invocation | null) => void
-  /** Something that is not a message appeared on the protocol (bounded: at most 64 KiB a line, 100 lines a session). */
+  /** Something that is not a message appeared on the protocol (bounded: at most 64 Ki characters a line, 100 lines a session, and at the end how many were cut). */
   readonly stray: (text: string) => void
   /** The protocol was broken; everything in flight was settled as lost, and nothing more will be said. */
   readonly faulted: (fault: WorkerFault) => void
@@ -132,6 +132,8 @@ export class WorkerSession {
     this.#pings.clear()
     const lost = [...this.#inFlight.values()]
     this.#inFlight.clear()
+    const strays = this.#strays - STRAY_LINES
+    if (strays > 0) this.#events.stray(`${strays} further lines that are no messages were cut`)
     if (fault.kind === "protocol") this.#events.faulted(fault)
     for (const { cut, settle } of lost) settle({ _tag: "Lost", fault }, cut)
   }
@@ -145,7 +147,7 @@ export class WorkerSession {
     const decoded = decodeWorkerMessage(bytes)
     switch (decoded._tag) {
       case "message":
-        return this.#message(decoded.message)
+        return this.#message(decoded.message, bytes.length)
       case "ignored":
         return
       case "invalid":
@@ -161,7 +163,7 @@ export class WorkerSession {
     }
   }
 
-  #message(message: WorkerMessage): void {
+  #message(message: WorkerMessage, lineBytes: number): void {
     switch (message.type) {
       case "response":
         return this.#settle(message.id, { _tag: "Response", payload: message.payload })
@@ -172,7 +174,7 @@ export class WorkerSession {
         }
         return this.#settle(message.id, { _tag: "Error", payload: message.payload })
       case "log":
-        return this.#log(message.id, message.payload)
+        return this.#log(message.id, message.payload, lineBytes)
       case "ready":
         if (!this.#awaitingReady) return this.fail({ kind: "protocol", reason: "sent ready twice" })
         this.#awaitingReady = false
@@ -204,10 +206,10 @@ export class WorkerSession {
     entry.settle(answer, entry.cut)
   }
 
-  #log(id: string, payload: LogPayload): void {
+  #log(id: string, payload: LogPayload, lineBytes: number): void {
     const entry = this.#inFlight.get(id)
     if (entry === undefined) return this.#events.log(payload, null)
-    entry.bytes += payload.message.length
+    entry.bytes += payload.metadata === undefined ? payload.message.length : lineBytes
     if (entry.lines >= LOG_LINES_PER_INVOCATION || entry.bytes > LOG_BYTES_PER_INVOCATION) {
       entry.cut += 1
       return

@@ -114,8 +114,16 @@ describe("the console", () => {
         path
       ).toEqual(lines.map(([level]) => level))
       for (const [i, [, message]] of lines.entries()) {
-        if (typeof message === "string") expect(logs[i]?.message, path).toBe(message)
-        else expect(logs[i]?.message, path).toMatch(message)
+        const text = logs[i]?.message ?? ""
+        expect({
+          path,
+          text,
+          fits: typeof message === "string" ? text === message : message.test(text)
+        }).toEqual({
+          path,
+          text,
+          fits: true
+        })
       }
     }
     expect(guest.logs("")).toEqual([])

@@ -65,14 +65,28 @@ describe("bundles that cannot be loaded", () => {
     ["throws-hostile-at-import.js", "was thrown", undefined, undefined],
     ["missing-import.js", "not-in-the-bundle", undefined, undefined],
     ["missing-export.js", "nothingOfThatName", undefined, undefined],
-    ["binary.js", "", undefined, undefined]
+    ["binary.js", "", 1, 1]
   ])("BUNDLE_LOAD_ERROR: %s", async (name, message, line, column) => {
     const error = await failedLoad({ bundle: functionFixture(`invalid/${name}`) })
     expect(error.code).toBe("BUNDLE_LOAD_ERROR")
     expect(error.message).toContain(message)
     expect(error.message).not.toContain("src/guest")
     expect(error.stack ?? "").not.toContain("src/guest")
-    if (line !== undefined) expect({ line: error.line, column: error.column }).toEqual({ line, column })
+    expect({ line: error.line, column: error.column }).toEqual({ line, column })
+  })
+
+  test.each([
+    ["a mistake", "const broken = ;", 4, 16],
+    ["one that only the engine sees", "const broken = /(/", undefined, undefined]
+  ])("BUNDLE_LOAD_ERROR: in a bundle that Bun takes as it is, %s", async (_name, mistake, line, column) => {
+    const bundle = join(folder, "engine.js")
+    await writeFile(bundle, `// @bun\nexport default () => null\n\n${mistake}\n`)
+    const error = await failedLoad({ bundle })
+    expect({ code: error.code, line: error.line, column: error.column }).toEqual({
+      code: "BUNDLE_LOAD_ERROR",
+      line,
+      column
+    })
   })
 
   test("BUNDLE_LOAD_ERROR: a file that is not there", async () => {

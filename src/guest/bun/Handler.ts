@@ -1,0 +1,90 @@
+import type { ErrorCode } from "../../protocol/worker/Wire.ts"
+import { earlyImport, type Module } from "./Start.ts"
+import { apply } from "./Intrinsics.ts"
+import type { ErrorFields } from "./Lines.ts"
+import { describeThrown, type Place, placeInBundle } from "./Thrown.ts"
+
+/** A loaded function: calls the handler. What it throws or returns is the function's own affair. */
+export type Handler = (request: Request) => unknown
+
+export type Loaded =
+  | { readonly _tag: "Handler"; readonly handler: Handler }
+  | { readonly _tag: "Failed"; readonly code: ErrorCode; readonly error: ErrorFields }
+
+const failed = (code: ErrorCode, error: ErrorFields): Loaded => ({ _tag: "Failed", code, error })
+
+const toHandler = (exported: unknown): Handler | undefined => {
+  if (typeof exported === "function") return (request) => apply(exported, undefined, [request])
+  if (typeof exported !== "object" || exported === null) return undefined
+  const { fetch } = exported as { readonly fetch?: unknown }
+  return typeof fetch === "function" ? (request) => apply(fetch, exported, [request]) : undefined
+}
+
+/** An AggregateError of the parser stands for the first of its messages; the others follow it. */
+const unfold = (thrown: unknown): { readonly first: unknown; readonly more: string } => {
+  try {
+    if (thrown instanceof AggregateError && thrown.errors.length > 0) {
+      const [first, ...rest] = thrown.errors as Array<unknown>
+      const more = rest.slice(0, 10).map((error) => `; ${describeThrown(error).message}`)
+      return { first, more: more.join("") }
+    }
+  } catch {
+    // a hostile one
+  }
+  return { first: thrown, more: "" }
+}
+
+/**
+ * The engine's own syntax errors have a line only, and one that may be off. Bun's parser, which an already translated bundle
+ * (`// @bun`) did not pass through, knows the place of most of them.
+ */
+const placeByParser = async (path: string): Promise<Place> => {
+  const source = await readText(path)
+  if (source === null) return {}
+  try {
+    new Bun.Transpiler({ loader: "js" }).scan(source)
+  } catch (thrown) {
+    return placeInBundle(unfold(thrown).first, path)
+  }
+  return {}
+}
+
+const readText = async (path: string): Promise<string | null> => {
+  try {
+    return await Bun.file(path).text()
+  } catch {
+    return null
+  }
+}
+
+/**
+ * Imports the bundle, once, and finds its handler: the default export (a function, or an object with `fetch`), else the
+ * export that `name` names.
+ */
+export const loadBundle = async (path: string, name: string): Promise<Loaded> => {
+  let module: Module
+  try {
+    module = await (earlyImport(path) ?? (import(path) as Promise<Module>))
+  } catch (thrown) {
+    const { first, more } = unfold(thrown)
+    const described = describeThrown(first)
+    const place = placeInBundle(first, path)
+    return failed("BUNDLE_LOAD_ERROR", {
+      message: described.message + more,
+      stack: described.stack,
+      ...(place.column === undefined ? await placeByParser(path) : place)
+    })
+  }
+  try {
+    const handler = toHandler(module["default"]) ?? (name === "" ? undefined : toHandler(module[name]))
+    if (handler !== undefined) return { _tag: "Handler", handler }
+    const names = Object.keys(module)
+    const wanted = name === "" || name === "default" ? "" : `, nor is there a function "${name}"`
+    const has = names.length === 0 ? "it exports nothing" : `it exports ${names.slice(0, 20).join(", ")}`
+    return failed("NO_HANDLER", {
+      message: `the default export is not a function or an object with a fetch method${wanted}; ${has}`
+    })
+  } catch (thrown) {
+    return failed("BUNDLE_LOAD_ERROR", describeThrown(thrown))
+  }
+}
