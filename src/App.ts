@@ -1,6 +1,5 @@
 import { Console, Context, Duration, Effect, Fiber, Layer, Option } from "effect"
 import { rmSync } from "node:fs"
-import { join } from "node:path"
 import { ServerConfig, type ServerOptions } from "./config/ServerConfig.ts"
 import * as AvailableRuntimes from "./deploy/AvailableRuntimes.ts"
 import { deployExamples } from "./deploy/exampleFunctions.ts"
@@ -18,6 +17,7 @@ import * as DataFolder from "./store/DataFolder.ts"
 import * as SqlMetadataStore from "./store/SqlMetadataStore.ts"
 import { VERSION } from "./domain/Product.ts"
 import * as ProcessSpawner from "./worker/ProcessSpawner.ts"
+import { removeTree, workerFolders } from "./worker/WorkerFolder.ts"
 
 export interface RunOptions {
   readonly options: ServerOptions
@@ -26,10 +26,10 @@ export interface RunOptions {
 }
 
 /** Workers' temp folders: emptied at start of what a killed server left, and removed at the end. */
-const workerFolders = Layer.scopedDiscard(
+const workerTemp = Layer.scopedDiscard(
   Effect.gen(function* () {
     const { path } = yield* DataFolder.DataFolder
-    const clear = Effect.sync(() => rmSync(join(path, "tmp"), { recursive: true, force: true }))
+    const clear = Effect.promise(() => removeTree(workerFolders(path)))
     yield* Effect.acquireRelease(clear, () => clear)
   })
 )
@@ -40,7 +40,7 @@ const core = (options: ServerOptions) =>
     Layer.provideMerge(Scheduler.layer),
     Layer.provideMerge(WorkerPools.layer),
     Layer.provideMerge(ProcessSpawner.layer),
-    Layer.provideMerge(workerFolders),
+    Layer.provideMerge(workerTemp),
     Layer.provideMerge(Layer.mergeAll(SqlMetadataStore.layer, BundleStore.layer, JsonlLogPipeline.layer)),
     Layer.provideMerge(DataFolder.layer),
     Layer.provideMerge(
@@ -57,18 +57,25 @@ const core = (options: ServerOptions) =>
 const doors = Layer.mergeAll(HttpServer.layer, IpcServer.layer)
 
 /**
- * The first SIGTERM or SIGINT. A second one ends the process at once (R-8): its workers end with it, by the kernel's hand.
+ * The first SIGTERM or SIGINT. A second one ends the process at once (R-8): its workers end with it, by the kernel's hand,
+ * and `leave` clears away what can be cleared in that instant.
  */
-const stopSignal: Effect.Effect<NodeJS.Signals> = Effect.async((resume) => {
-  const signals = ["SIGTERM", "SIGINT"] as const
-  let first = true
-  const handle = (signal: NodeJS.Signals): void => {
-    if (!first) process.exit(signal === "SIGINT" ? 130 : 143)
-    first = false
-    resume(Effect.succeed(signal))
-  }
-  for (const signal of signals) process.on(signal, handle)
-})
+const stopSignal = (leave: () => void): Effect.Effect<NodeJS.Signals> =>
+  Effect.async((resume) => {
+    let first = true
+    const handle = (signal: NodeJS.Signals): void => {
+      if (!first) {
+        leave()
+        process.exit(signal === "SIGINT" ? 130 : 143)
+      }
+      first = false
+      resume(Effect.succeed(signal))
+    }
+    for (const signal of ["SIGTERM", "SIGINT"] as const) process.on(signal, handle)
+  })
+
+/** What answers get to be written in, after the drain time, by whoever reads them. */
+const LAST_ANSWERS = Duration.seconds(1)
 
 const count = (many: number, noun: string): string => `${many} ${noun}${many === 1 ? "" : "s"}`
 
@@ -80,7 +87,14 @@ export const run = ({ examples, options }: RunOptions) =>
   Effect.scoped(
     Effect.gen(function* () {
       // Listened for from the start: a signal during start-up must not leave half a server behind.
-      const stopping = yield* Effect.forkScoped(stopSignal)
+      let open = false
+      const leave = (): void => {
+        // Only what is ours: before the doors are open, the socket may be another server's.
+        if (!open) return
+        rmSync(options.socketPath, { force: true })
+        rmSync(workerFolders(options.dataDir), { recursive: true, force: true })
+      }
+      const stopping = yield* Effect.forkScoped(stopSignal(leave))
       const serving = Effect.gen(function* () {
         const context = yield* Layer.build(core(options))
         const functions = Context.get(context, Functions.Functions)
@@ -91,6 +105,7 @@ export const run = ({ examples, options }: RunOptions) =>
         const http = Context.get(opened, HttpServer.HttpServer)
         const ipc = Context.get(opened, IpcServer.IpcServer)
         readiness.state = "ready"
+        open = true
         yield* Console.log(
           [
             `BunBase Functions ${VERSION} is ready`,
@@ -99,31 +114,36 @@ export const run = ({ examples, options }: RunOptions) =>
             `  data     ${options.dataDir} (${count(restored, "function")} deployed)`
           ].join("\n")
         )
-        if (examples) {
-          yield* showExamples(http.address.url).pipe(Effect.provideService(Functions.Functions, functions))
-        }
-        return { http, ipc, readiness, scheduler: Context.get(context, Scheduler.Scheduler) }
+        return { functions, http, ipc, readiness, scheduler: Context.get(context, Scheduler.Scheduler) }
       })
       const started = yield* Effect.raceFirst(
         Effect.asSome(serving),
         Effect.as(Fiber.join(stopping), Option.none())
       )
       if (Option.isNone(started)) return
-      const { http, ipc, readiness, scheduler } = started.value
+      const { functions, http, ipc, readiness, scheduler } = started.value
+      if (examples) {
+        // Beside the wait for a signal, not before it: the doors are open, and what is in flight has to be drained.
+        yield* Effect.forkScoped(
+          showExamples(http.address.url).pipe(Effect.provideService(Functions.Functions, functions))
+        )
+      }
 
       const signal = yield* Fiber.join(stopping)
       readiness.state = "draining"
       yield* Console.log(`${signal}: stopping; what is in flight may finish. Once more to end at once.`)
-      const drained = yield* Effect.all([http.drain, ipc.drain], {
-        concurrency: "unbounded",
-        discard: true
-      }).pipe(Effect.timeoutOption(options.drainTimeout))
+      const drain = yield* Effect.forkScoped(
+        Effect.all([http.drain, ipc.drain], { concurrency: "unbounded", discard: true })
+      )
+      const drained = yield* Effect.timeoutOption(Fiber.join(drain), options.drainTimeout)
       scheduler.stop()
-      if (Option.isNone(drained)) {
-        yield* Console.log(
-          `some invocations did not finish within ${Duration.format(options.drainTimeout)} and were given up`
-        )
-      }
+      if (Option.isSome(drained)) return
+      yield* Console.log(
+        `some invocations did not finish within ${Duration.format(options.drainTimeout)} and were given up`
+      )
+      // Their callers are told so, while the doors are still open (R-1).
+      scheduler.abandon()
+      yield* Effect.timeoutOption(Fiber.join(drain), LAST_ANSWERS)
     })
   )
 

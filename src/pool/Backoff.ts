@@ -14,11 +14,11 @@ const START_BACKOFF_FIRST_MS = 100
 const START_BACKOFF_MOST_MS = 30_000
 const FREE_CRASHES = 3
 const CRASH_BACKOFF_FIRST_MS = 50
-const CRASH_BACKOFF_MOST_MS = 1_000
+const CRASH_BACKOFF_MOST_MS = 250
 
 /**
  * What the next start has to wait. After a start that failed: 100 ms, doubling up to 30 s, for it will likely fail again.
- * After crashes of workers that had started well: nothing for the first three in a row, then 50 ms, doubling up to 1 s:
+ * After crashes of workers that had started well: nothing for the first three in a row, then 50 ms, doubling up to 250 ms:
  * requests that kill their worker must not make a spawn storm, nor keep out the requests that would not (R-4).
  */
 export const backoffMs = (failedStarts: number, crashes: number): number => {

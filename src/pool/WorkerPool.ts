@@ -1,4 +1,4 @@
-import { Deferred, Effect, FiberId } from "effect"
+import { Cause, Deferred, Effect, Exit, FiberId, Option } from "effect"
 import { ColdStartTimeout, type DeploymentFailed, type InvocationError } from "../domain/Errors.ts"
 import type { WorkerId } from "../domain/Ids.ts"
 import type { Invocation, Target } from "../domain/Invocation.ts"
@@ -8,7 +8,12 @@ import type { WorkerCounts } from "../protocol/Management.ts"
 import type { ResponsePayload } from "../protocol/worker/Wire.ts"
 import { fromFault, fromWorkerError } from "../worker/invocationError.ts"
 import type { WorkerAnswer } from "../worker/WorkerAnswer.ts"
-import type { StartFailure, Worker, WorkerSpawner } from "../worker/WorkerSpawner.ts"
+import {
+  type StartFailure,
+  type Worker,
+  type WorkerSpawner,
+  WorkerStartFailed
+} from "../worker/WorkerSpawner.ts"
 import * as PoolState from "./PoolState.ts"
 import type { StartBudget } from "./StartBudget.ts"
 
@@ -303,10 +308,10 @@ export class WorkerPool {
       )
       fork(
         Effect.raceFirst(life, Effect.asVoid(Deferred.await(handle.stop))).pipe(
-          Effect.match({ onFailure: (failure) => failure, onSuccess: () => null }),
-          Effect.map((failure) => {
+          Effect.exit,
+          Effect.map((exit) => {
             permit.released()
-            this.#ended(id, failure)
+            this.#ended(id, handle.worker === null ? startFailureOf(exit) : null)
           })
         )
       )
@@ -398,3 +403,18 @@ export class WorkerPool {
     }
   }
 }
+
+/** Why a worker never got ready; whatever went wrong, its place in the pool and in the budget is free again. */
+const startFailureOf = (exit: Exit.Exit<void, StartFailure>): StartFailure | null =>
+  Exit.match(exit, {
+    onSuccess: () => null,
+    onFailure: (cause) =>
+      Option.getOrElse(
+        Cause.failureOption(cause),
+        () =>
+          new WorkerStartFailed({
+            kind: "spawn",
+            reason: `the worker could not be started: ${Cause.pretty(cause)}`
+          })
+      )
+  })

@@ -37,6 +37,8 @@ export class Scheduler extends Context.Tag("Scheduler")<
     readonly queued: (functionId: FunctionId) => number
     /** Takes nothing new from now on (FN_008); what was admitted goes on. */
     readonly stop: () => void
+    /** Gives every invocation that is still open its outcome now (FN_008): the drain time is over. */
+    readonly abandon: () => void
   }
 >() {}
 
@@ -80,6 +82,8 @@ const make = Effect.gen(function* () {
   const { log, record } = yield* LogPipeline
   const deadlines = new DeadlineClock(clock)
   const lanes = new Map<FunctionId, Lane>()
+  /** Everything that a worker has and whose caller still waits. */
+  const running = new Set<Entry>()
   const maxQueueWaitMs = Duration.toMillis(config.maxQueueWait)
   let stopping = false
 
@@ -107,6 +111,7 @@ const make = Effect.gen(function* () {
     const now = clock.now()
     const { invocation, target, use } = entry
     const started = entry.startedAt >= 0
+    running.delete(entry)
     record({
       at: Date.now(),
       invocationId: invocation.id,
@@ -183,6 +188,7 @@ const make = Effect.gen(function* () {
     }
     entry.use = use
     if (entry.phase !== "running") return true
+    running.add(entry)
     forgetDeadline(entry)
     entry.deadline = deadlines.watch(entry.deadlineAt, () => expire(entry))
     return true
@@ -380,24 +386,29 @@ const make = Effect.gen(function* () {
     return () => cancel(entry)
   }
 
-  // What still waits when the server closes gets its outcome too.
-  yield* Effect.addFinalizer(() =>
-    Effect.sync(() => {
-      stopping = true
-      for (const lane of lanes.values()) {
-        for (const pool of [...lane.queues.keys()]) {
-          refuseWaiters(pool, new ServiceStopping({ retryAfterSeconds: 1 }))
-        }
-      }
-    })
-  )
+  const abandon = (): void => {
+    stopping = true
+    for (const lane of lanes.values()) {
+      for (const pool of [...lane.queues.keys()])
+        refuseWaiters(pool, new ServiceStopping({ retryAfterSeconds: 1 }))
+    }
+    for (const entry of [...running]) {
+      entry.phase = "cancelled"
+      fail(entry, new ServiceStopping({ retryAfterSeconds: 1 }))
+      entry.use?.cancel()
+    }
+  }
+
+  // What is still open when the server closes gets its outcome too.
+  yield* Effect.addFinalizer(() => Effect.sync(abandon))
 
   return Scheduler.of({
     submit,
     queued: (functionId) => lanes.get(functionId)?.waiting ?? 0,
     stop: () => {
       stopping = true
-    }
+    },
+    abandon
   })
 })
 

@@ -1,11 +1,12 @@
 import { Effect, Layer } from "effect"
 import { ServerConfig } from "../config/ServerConfig.ts"
 import type { Runtime } from "../domain/FunctionSpec.ts"
+import { MonotonicClock } from "../domain/MonotonicClock.ts"
 import { LogPipeline } from "../logs/LogPipeline.ts"
-import { join } from "node:path"
 import { makeBunRuntime } from "./BunRuntime.ts"
 import type { RuntimeCommand } from "./RuntimeCommand.ts"
 import { findParentDeathPrefix, spawnWorker } from "./WorkerProcess.ts"
+import { workerFolders } from "./WorkerFolder.ts"
 import { WorkerSpawner, WorkerStartFailed } from "./WorkerSpawner.ts"
 
 /** A spawner of real processes for these runtimes. */
@@ -13,7 +14,8 @@ export const make = (runtimes: ReadonlyArray<RuntimeCommand>) =>
   Effect.gen(function* () {
     const server = yield* ServerConfig
     const { log } = yield* LogPipeline
-    const options = { server, log, parentDeathPrefix: findParentDeathPrefix() }
+    const { now } = yield* MonotonicClock
+    const options = { server, log, now, parentDeathPrefix: findParentDeathPrefix() }
     const byName = new Map<Runtime, RuntimeCommand>(runtimes.map((runtime) => [runtime.runtime, runtime]))
     return WorkerSpawner.of({
       spawn: (target, id) => {
@@ -30,11 +32,12 @@ export const make = (runtimes: ReadonlyArray<RuntimeCommand>) =>
     })
   })
 
-export const layer: Layer.Layer<WorkerSpawner, never, ServerConfig | LogPipeline> = Layer.effect(
-  WorkerSpawner,
-  Effect.gen(function* () {
-    const { dataDir } = yield* ServerConfig
-    const { log } = yield* LogPipeline
-    return yield* make([yield* makeBunRuntime(join(dataDir, "tmp"), log)])
-  })
-)
+export const layer: Layer.Layer<WorkerSpawner, never, ServerConfig | LogPipeline | MonotonicClock> =
+  Layer.effect(
+    WorkerSpawner,
+    Effect.gen(function* () {
+      const { dataDir } = yield* ServerConfig
+      const { log } = yield* LogPipeline
+      return yield* make([yield* makeBunRuntime(workerFolders(dataDir), log)])
+    })
+  )

@@ -19,27 +19,25 @@ export class SocketTransport implements Transport {
   #socket: Bun.Socket | null = null
   #closed = false
 
-  /** Takes over the descriptor. */
-  static async open(fd: number, events: TransportEvents): Promise<SocketTransport> {
-    const transport = new SocketTransport()
+  /** Takes over the descriptor; what was written before goes out now. Rejects when it is no socket. */
+  async open(fd: number, events: TransportEvents): Promise<void> {
     const options: Bun.FdSocketOptions = {
       fd,
       socket: {
         data: (_socket, chunk) => events.data(chunk),
-        drain: () => transport.#flush(),
-        end: () => transport.close(),
+        drain: () => this.#flush(),
+        end: () => this.close(),
         close: () => {
-          transport.#closed = true
-          transport.#pending.length = 0
+          this.#closed = true
+          this.#pending.length = 0
           events.closed()
         },
-        error: () => transport.close()
+        error: () => this.close()
       }
     }
     // Bun takes a descriptor here, as its own FdSocketOptions says; the overloads only do not mention it.
-    transport.#socket = await Bun.connect(options as Bun.FdSocketOptions & Bun.UnixSocketOptions)
-    transport.#flush()
-    return transport
+    this.#socket = await Bun.connect(options as Bun.FdSocketOptions & Bun.UnixSocketOptions)
+    this.#flush()
   }
 
   write(line: string): void {

@@ -1,16 +1,16 @@
 import { Deferred, Duration, Effect, type Scope } from "effect"
-import { existsSync, mkdirSync, rmSync } from "node:fs"
-import { join } from "node:path"
+import { existsSync } from "node:fs"
 import type { ServerOptions } from "../config/ServerConfig.ts"
 import { DeploymentFailed } from "../domain/Errors.ts"
 import type { WorkerId } from "../domain/Ids.ts"
 import type { Invocation, Target } from "../domain/Invocation.ts"
 import type { LogEntry, LogPipeline } from "../logs/LogPipeline.ts"
 import { type ErrorPayload, type LogPayload, PROTOCOL_FD_VARIABLE } from "../protocol/worker/Wire.ts"
-import { OutputLines } from "./OutputLines.ts"
 import type { RuntimeCommand } from "./RuntimeCommand.ts"
+import { readSideOutput } from "./SideOutput.ts"
 import { SocketTransport } from "./SocketTransport.ts"
 import type { WorkerFault } from "./WorkerAnswer.ts"
+import { discardWorkerFolder, makeWorkerFolder } from "./WorkerFolder.ts"
 import { WorkerSession } from "./WorkerSession.ts"
 import { type StartFailure, type Worker, WorkerStartFailed } from "./WorkerSpawner.ts"
 
@@ -28,6 +28,8 @@ interface Process {
 export interface WorkerProcessOptions {
   readonly server: Pick<ServerOptions, "dataDir" | "startupTimeout" | "killGrace">
   readonly log: LogPipeline["Type"]["log"]
+  /** Monotonic milliseconds. */
+  readonly now: () => number
   /** Prefix of every command that makes the kernel end the worker with its host; empty where there is none. */
   readonly parentDeathPrefix: ReadonlyArray<string>
 }
@@ -35,7 +37,10 @@ export interface WorkerProcessOptions {
 /** `setpriv` (util-linux) has the kernel kill the worker when the server dies, even in a loop that never reads (R-2). */
 export const findParentDeathPrefix = (): ReadonlyArray<string> => {
   const setpriv = Bun.which("setpriv")
-  return setpriv === null ? [] : [setpriv, "--pdeathsig", "KILL", "--"]
+  if (setpriv === null) return []
+  const prefix = [setpriv, "--pdeathsig", "KILL", "--"]
+  // Others of that name (BusyBox's) do not know the flag; with them no worker would ever start.
+  return Bun.spawnSync([...prefix, "true"], { stdio: ["ignore", "ignore", "ignore"] }).success ? prefix : []
 }
 
 // The shell hands the one descriptor to a worker that knows only stdin and stdout, and is gone.
@@ -73,24 +78,30 @@ const start = (
 ): Effect.Effect<Process, WorkerStartFailed> =>
   Effect.try({
     try: () => {
-      const folder = join(options.server.dataDir, "tmp", `${process.pid}-${id}`)
-      mkdirSync(folder, { recursive: true, mode: 0o700 })
+      const folder = makeWorkerFolder(options.server.dataDir, `${process.pid}-${id}`)
       const own = runtime.command(target)
-      const child = Bun.spawn({
-        cmd: [...options.parentDeathPrefix, ...(runtime.transport === "stdio" ? asStdio(own) : own)],
-        cwd: folder,
-        env: workerEnvironment(target, folder),
-        // A session and a process group of its own: one signal reaches whatever the function started.
-        detached: true,
-        stdio: ["ignore", "pipe", "pipe", "socket-fd"]
-      })
-      return { child, fd: child.stdio[3] as number, folder }
+      try {
+        const child = Bun.spawn({
+          cmd: [...options.parentDeathPrefix, ...(runtime.transport === "stdio" ? asStdio(own) : own)],
+          cwd: folder,
+          env: workerEnvironment(target, folder),
+          // A session and a process group of its own: one signal reaches whatever the function started.
+          detached: true,
+          stdio: ["ignore", "pipe", "pipe", "socket-fd"]
+        })
+        return { child, fd: child.stdio[3] as number, folder }
+      } catch (cause) {
+        discardWorkerFolder(folder)
+        throw cause
+      }
     },
-    catch: (cause) =>
-      new WorkerStartFailed({
-        kind: "spawn",
-        reason: `the worker process could not be started: ${cause instanceof Error ? cause.message : String(cause)}`
-      })
+    catch: (cause) => notStarted("the worker process could not be started", cause)
+  })
+
+const notStarted = (what: string, cause: unknown): WorkerStartFailed =>
+  new WorkerStartFailed({
+    kind: "spawn",
+    reason: `${what}: ${cause instanceof Error ? cause.message : String(cause)}`
   })
 
 const signalGroup = (child: Process["child"], signal: "SIGTERM" | "SIGKILL"): void => {
@@ -128,7 +139,7 @@ const terminate = (process: Process, session: WorkerSession | null, killGrace: D
     }
     // What the function started may have outlived it; it shares the group.
     signalGroup(child, "SIGKILL")
-    yield* Effect.sync(() => rmSync(process.folder, { recursive: true, force: true }))
+    discardWorkerFolder(process.folder)
   })
 
 /** A load error as a deployment's failure. Callers see it: the bundle is called by its name, never by its path. */
@@ -200,15 +211,7 @@ export const spawnWorker = (
 
     let wireClosed = false
     let onWireClosed = (): void => {}
-    const transport = yield* Effect.promise(() =>
-      SocketTransport.open(started.fd, {
-        data: (chunk) => session?.receive(chunk),
-        closed: () => {
-          wireClosed = true
-          onWireClosed()
-        }
-      })
-    )
+    const transport = new SocketTransport()
     yield* Effect.addFinalizer(() => Effect.sync(() => transport.close()))
     const current = new WorkerSession(transport, {
       ready: (payload) =>
@@ -222,6 +225,17 @@ export const spawnWorker = (
       }
     })
     session = current
+    yield* Effect.tryPromise({
+      try: () =>
+        transport.open(started.fd, {
+          data: (chunk) => current.receive(chunk),
+          closed: () => {
+            wireClosed = true
+            onWireClosed()
+          }
+        }),
+      catch: (cause) => notStarted("the worker's wire could not be opened", cause)
+    })
 
     const reportEnd = (): void => {
       const fault = describeExit(child)
@@ -242,19 +256,14 @@ export const spawnWorker = (
       setTimeout(kill, LAST_BYTES_MS).unref()
     }
 
-    const pump = async (
-      stream: ReadableStream<Uint8Array>,
-      level: "info" | "warn",
-      name: string
-    ): Promise<void> => {
-      const lines = new OutputLines((text) =>
-        write({ level, message: text, metadata: { stream: name } }, null)
+    const read = (stream: ReadableStream<Uint8Array>, level: "info" | "warn", name: string): void => {
+      const line = (text: string): void => write({ level, message: text, metadata: { stream: name } }, null)
+      readSideOutput(stream, options.now, line).catch((cause: unknown) =>
+        line(`cannot be read: ${String(cause)}`)
       )
-      for await (const chunk of stream) lines.push(chunk)
-      lines.end()
     }
-    void pump(child.stdout, "info", "stdout").catch(() => {})
-    void pump(child.stderr, "warn", "stderr").catch(() => {})
+    read(child.stdout, "info", "stdout")
+    read(child.stderr, "warn", "stderr")
 
     const multiplexes = yield* Deferred.await(ready).pipe(
       Effect.timeoutFail({

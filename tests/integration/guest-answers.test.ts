@@ -108,6 +108,23 @@ describe("what a handler returns", () => {
     expect(guest.violations).toEqual([])
   })
 
+  test("is made with a Response class as the standard has it", async () => {
+    const guest = await GuestProcess.ready({ bundle: functionFixture("valid/answers.js") })
+    const { text } = await guest.response({ path: "/response-class" })
+    expect(JSON.parse(text)).toEqual([
+      "Response",
+      "TypeError",
+      true,
+      true,
+      true,
+      true,
+      "[object Response]",
+      "a/b",
+      TEXT,
+      null
+    ])
+  })
+
   test("is refused with INVALID_RESPONSE, saying what it was, when it is no response", async () => {
     const guest = await GuestProcess.ready({ bundle: functionFixture("valid/answers.js") })
     for (const [path, message] of invalid) {

@@ -108,8 +108,10 @@ describe("shutdown (R-8)", () => {
     process.kill(server.pid, "SIGTERM")
     await server.printed(/stopping/i)
     process.kill(server.pid, "SIGTERM")
-    expect(await server.exited).not.toBe(0)
-    await answer
+    expect(await server.exited).toBe(143)
+    expect(await answer).toBe("gone")
+    expect(existsSync(server.socketPath)).toBe(false)
+    expect(leftovers(server.dataDir)).toEqual([])
     await until(
       async () => processesNaming(server.dataDir),
       (left) => left.length === 0
@@ -128,7 +130,8 @@ describe("shutdown (R-8)", () => {
       (view) => view.workers.busy === 1
     )
     expect(await server.stop()).toBe(0)
-    expect([0, 502, 503]).toContain(await answer)
+    // Given up, and told so: not cut off.
+    expect(await answer).toBe(503)
     expect(processesNaming(server.dataDir)).toEqual([])
     expect(leftovers(server.dataDir)).toEqual([])
   })

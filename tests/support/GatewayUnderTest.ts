@@ -200,7 +200,8 @@ export const startGateway = async (options: GatewayOptions = {}): Promise<Gatewa
       return cancel
     },
     queued: () => 0,
-    stop: () => {}
+    stop: () => {},
+    abandon: () => {}
   })
   const config: ServerOptions = {
     ...defaultOptions("/nowhere"),

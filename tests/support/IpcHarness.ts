@@ -167,7 +167,8 @@ export const startIpc = async (options: HarnessOptions = {}): Promise<IpcHarness
       }
     },
     queued: () => 0,
-    stop: () => {}
+    stop: () => {},
+    abandon: () => {}
   })
   const services = Layer.mergeAll(
     scheduler,

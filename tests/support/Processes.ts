@@ -1,11 +1,5 @@
 import { readdirSync, readFileSync, readlinkSync } from "node:fs"
 
-/** Live processes (zombies included) whose parent is `pid`, from /proc. */
-export const childrenOf = (pid: number): ReadonlyArray<number> =>
-  processes()
-    .filter((one) => one.parent === pid)
-    .map((one) => one.pid)
-
 /** Live processes that have `text` in their command line: a worker names its bundle there, so a data folder finds its workers. */
 export const processesNaming = (text: string): ReadonlyArray<number> =>
   processes()

@@ -38,7 +38,7 @@ export const scriptedPools = () => {
       countsOf: () => script.counts,
       listen: unused
     }),
-    Layer.succeed(Scheduler, { submit: unused, queued: () => script.queued, stop: unused })
+    Layer.succeed(Scheduler, { submit: unused, queued: () => script.queued, stop: unused, abandon: unused })
   )
   return { script, calls, layer }
 }

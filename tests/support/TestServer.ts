@@ -1,8 +1,9 @@
-import { mkdtemp, rm } from "node:fs/promises"
+import { chown, mkdtemp, rm } from "node:fs/promises"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { fileURLToPath } from "node:url"
 
+const NOBODY = 65_534
 const program = fileURLToPath(new URL("../../src/main.ts", import.meta.url))
 
 export interface TestServer {
@@ -31,6 +32,8 @@ export interface TestServerOptions {
   /** A folder to serve from; by default a new one, removed by `dispose`. */
   readonly dataDir?: string
   readonly socketPath?: string
+  /** Run it as the user nobody: root's rights hide what goes wrong with files. */
+  readonly asNobody?: boolean
   /** Do not wait for readiness: for servers that are meant to fail. */
   readonly awaitReady?: boolean
 }
@@ -40,7 +43,9 @@ export const startServer = async (options: TestServerOptions = {}): Promise<Test
   const home = await mkdtemp(join(tmpdir(), "bunbase-test-"))
   const dataDir = options.dataDir ?? join(home, "data")
   const socketPath = options.socketPath ?? join(home, "functions.sock")
+  if (options.asNobody === true) await chown(home, NOBODY, NOBODY)
   const child = Bun.spawn({
+    ...(options.asNobody === true ? { uid: NOBODY, gid: NOBODY } : {}),
     cmd: [
       process.execPath,
       "--no-env-file",

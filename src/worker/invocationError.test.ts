@@ -1,0 +1,50 @@
+import { describe, expect, it } from "vitest"
+import { targetOf } from "../../tests/support/ScheduledService.ts"
+import { problemOf } from "../protocol/Problem.ts"
+import { ERROR_CODES } from "../protocol/worker/Wire.ts"
+import { fromFault, fromWorkerError } from "./invocationError.ts"
+
+const target = targetOf({ limits: { memory_mb: 64 } })
+const tell = (code: string, exposeErrors = false) => {
+  const error = fromWorkerError(
+    { code, message: "my words", stack: "at my place" },
+    { ...target, exposeErrors }
+  )
+  const { code: fnCode, detail, status } = problemOf(error)
+  return { tag: error._tag, fnCode, status, detail }
+}
+
+describe("what a worker's error becomes", () => {
+  it("is the catalogue's, for every code of the protocol", () => {
+    const told = ERROR_CODES.map((code) => [code, tell(code).tag, tell(code).fnCode, tell(code).status])
+    expect(told).toEqual([
+      ["HANDLER_ERROR", "HandlerFailed", "FN_004", 500],
+      ["INVALID_RESPONSE", "HandlerFailed", "FN_004", 500],
+      ["BUNDLE_LOAD_ERROR", "DeploymentFailed", "FN_005", 422],
+      ["NO_HANDLER", "DeploymentFailed", "FN_005", 422],
+      ["PERMISSION_DENIED", "PermissionDenied", "FN_009", 403],
+      ["OUT_OF_MEMORY", "MemoryLimitExceeded", "FN_003", 500],
+      ["CANCELLED", "InvocationCancelled", "FN_002", 499]
+    ])
+  })
+
+  it("is the handler's own error for a code of a later version", () => {
+    for (const code of ["", "LATER", "toString", "__proto__"]) expect(tell(code).tag).toBe("HandlerFailed")
+  })
+
+  it("tells the handler's words only where the function exposes them, and never its stack", () => {
+    expect(tell("HANDLER_ERROR").detail).not.toContain("my words")
+    expect(tell("HANDLER_ERROR", true).detail).toContain("my words")
+    for (const code of ERROR_CODES) expect(tell(code, true).detail).not.toContain("my place")
+  })
+
+  it("names the limit that was exceeded", () => {
+    expect(tell("OUT_OF_MEMORY").detail).toContain("64 MiB")
+  })
+
+  it("is FN_004 502 where the worker was lost, in words", () => {
+    const error = fromFault({ kind: "signal", reason: "was ended by SIGSEGV" })
+    expect(problemOf(error)).toMatchObject({ code: "FN_004", status: 502, retryable: true })
+    expect(error.message).toContain("it was ended by SIGSEGV")
+  })
+})

@@ -1,0 +1,73 @@
+import { mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import { Effect } from "effect"
+import { afterAll, beforeAll, expect, it } from "vitest"
+import { buildBundle } from "../../src/build/Bundler.ts"
+import { register, until } from "../support/Api.ts"
+import { startServer, type TestServer } from "../support/TestServer.ts"
+
+let server: TestServer
+let folder: string
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), "bunbase-logs-"))
+  server = await startServer()
+})
+afterAll(async () => {
+  await server.dispose()
+  await rm(folder, { recursive: true, force: true })
+})
+
+const lines = async (): Promise<ReadonlyArray<Record<string, unknown>>> => {
+  const logs = join(server.dataDir, "logs")
+  const files = (await readdir(logs)).filter((name) => name.endsWith(".jsonl"))
+  const texts = await Promise.all(files.map((name) => readFile(join(logs, name), "utf8")))
+  return texts
+    .join("")
+    .split("\n")
+    .filter((line) => line !== "")
+    .map((line) => JSON.parse(line) as Record<string, unknown>)
+}
+
+it("a thrown error is logged with its stack in the TypeScript it was written in, and one record tells its outcome", async () => {
+  const file = join(folder, "thrower.ts")
+  await writeFile(
+    file,
+    [
+      "interface Unused { readonly a: number }",
+      "",
+      "const fail = (what: string): never => {",
+      "  throw new Error(`deliberate ${what}`)",
+      "}",
+      "",
+      "export default (req: Request): Response => {",
+      "  console.log('about to fail', { path: new URL(req.url).pathname })",
+      "  const never = fail('failure')",
+      "  return never",
+      "}"
+    ].join("\n")
+  )
+  const { code, sourceMap } = await Effect.runPromise(buildBundle(file))
+  await register(server, "thrower")
+  const deployed = await fetch(`${server.url}/api/functions/thrower/deploy`, {
+    method: "POST",
+    headers: { "content-type": "application/json" },
+    body: JSON.stringify({ version: "v1", bundle: code, source_map: sourceMap })
+  })
+  expect(deployed.status).toBe(200)
+  const response = await fetch(`${server.url}/functions/thrower/here`, {
+    headers: { "x-invocation-id": "the-one" }
+  })
+  expect(response.status).toBe(500)
+
+  const mine = await until(
+    async () => (await lines()).filter((line) => JSON.stringify(line).includes("the-one")),
+    (found) => found.length >= 3
+  )
+  const text = mine.map((line) => JSON.stringify(line)).join("\n")
+  expect(text).toContain("about to fail")
+  expect(text).toContain("deliberate failure")
+  expect(text).toMatch(/thrower\.ts:4:/)
+  expect(text).toMatch(/thrower\.ts:9:/)
+  expect(mine.filter((line) => JSON.stringify(line).includes("FN_004"))).toHaveLength(1)
+})
