@@ -281,7 +281,7 @@ describe("a worker that dies (R-4)", () => {
       expect(call.story).toBe("WorkerCrashed:exit")
     }
     const waits = crashAt.slice(0, -1).map((at, i) => (startedAt[i + 1] as number) - at)
-    expect(waits.map((ms) => Math.floor(ms / 50) * 50)).toEqual([0, 0, 0, 50, 100, 200, 400])
+    expect(waits.map((ms) => Math.floor(ms / 50) * 50)).toEqual([0, 0, 0, 50, 100, 200, 250])
     service.call(target, { id: "well" })
     while (service.workers.living.length === 0) await service.after(5)
     service.workers.last.respond("well")
