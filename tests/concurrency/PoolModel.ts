@@ -379,4 +379,4 @@ export class PoolWorld {
   }
 }
 
-const crashWait = (crashes: number): number => (crashes <= 3 ? 0 : Math.min(50 * 2 ** (crashes - 4), 1_000))
+const crashWait = (crashes: number): number => (crashes <= 3 ? 0 : Math.min(50 * 2 ** (crashes - 4), 250))
