@@ -42,7 +42,8 @@ export const EnvironmentName = Schema.String.pipe(
     message: () => "use letters, digits and '_', not beginning with a digit, at most 128 characters"
   }),
   Schema.filter(
-    (name) => !name.startsWith("BUNBASE_") || "names beginning with BUNBASE_ are the service's own"
+    // BUN_OPTIONS and its like would run code, or change flags, before the worker's own program begins.
+    (name) => !/^BUN(BASE)?_/.test(name) || "names beginning with BUNBASE_ or BUN_ are the service's own"
   )
 )
 const decodeEnvironmentName = Schema.decodeEither(EnvironmentName)

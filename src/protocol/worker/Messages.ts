@@ -41,8 +41,8 @@ export const Error = envelope(
     message: Schema.String,
     stack: Schema.optional(Schema.String),
     code: Schema.String,
-    line: Schema.optional(Schema.Number),
-    column: Schema.optional(Schema.Number)
+    line: Schema.optional(Schema.Finite),
+    column: Schema.optional(Schema.Finite)
   })
 )
 
@@ -68,7 +68,7 @@ export const Invoke = envelope(
     headers: HeaderMap,
     query: Schema.Record({ key: Schema.String, value: Schema.String }),
     body: Schema.String,
-    deadline_ms: Schema.Number.pipe(Schema.nonNegative()),
+    deadline_ms: Schema.Finite.pipe(Schema.nonNegative()),
     trace: Schema.optional(Schema.String)
   })
 )

@@ -32,8 +32,9 @@ const isHeaders = (value: unknown): boolean => {
   return true
 }
 
-const optional = (value: unknown, type: "string" | "number"): boolean =>
-  value === undefined || typeof value === type
+const optionalText = (value: unknown): boolean => value === undefined || typeof value === "string"
+/** JSON has no infinity, but 1e999 becomes one. */
+const optionalNumber = (value: unknown): boolean => value === undefined || Number.isFinite(value)
 
 /** The payload's fault, or null. Mirrors `Messages.ts`; a property test holds the two together. */
 const fault = (type: string, payload: Fields): string | null => {
@@ -49,8 +50,8 @@ const fault = (type: string, payload: Fields): string | null => {
     case "error":
       if (typeof payload["message"] !== "string") return "message is not a string"
       if (typeof payload["code"] !== "string") return "code is not a string"
-      if (!optional(payload["stack"], "string")) return "stack is not a string"
-      return optional(payload["line"], "number") && optional(payload["column"], "number")
+      if (!optionalText(payload["stack"])) return "stack is not a string"
+      return optionalNumber(payload["line"]) && optionalNumber(payload["column"])
         ? null
         : "line or column is not a number"
     case "log":
@@ -62,9 +63,9 @@ const fault = (type: string, payload: Fields): string | null => {
         : "metadata is not an object"
     case "ready": {
       const { features } = payload
-      if (!optional(payload["protocol"], "string")) return "protocol is not a string"
-      if (!optional(payload["runtime"], "string")) return "runtime is not a string"
-      if (!optional(payload["runtime_version"], "string")) return "runtime_version is not a string"
+      if (!optionalText(payload["protocol"])) return "protocol is not a string"
+      if (!optionalText(payload["runtime"])) return "runtime is not a string"
+      if (!optionalText(payload["runtime_version"])) return "runtime_version is not a string"
       return features === undefined ||
         (Array.isArray(features) && features.every((f) => typeof f === "string"))
         ? null
