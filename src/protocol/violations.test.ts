@@ -59,7 +59,7 @@ describe("violationsOf", () => {
         field: "env.1BAD",
         message: "use letters, digits and '_', not beginning with a digit, at most 128 characters"
       },
-      { field: "env.BUNBASE_X", message: "names beginning with BUNBASE_ are the service's own" }
+      { field: "env.BUNBASE_X", message: "names beginning with BUNBASE_ or BUN_ are the service's own" }
     ])
   })
 
