@@ -14,8 +14,8 @@ export const make = (runtimes: ReadonlyArray<RuntimeCommand>) =>
   Effect.gen(function* () {
     const server = yield* ServerConfig
     const { log } = yield* LogPipeline
-    const { now } = yield* MonotonicClock
-    const options = { server, log, now, parentDeathPrefix: findParentDeathPrefix() }
+    const clock = yield* MonotonicClock
+    const options = { server, log, clock, parentDeathPrefix: findParentDeathPrefix() }
     const byName = new Map<Runtime, RuntimeCommand>(runtimes.map((runtime) => [runtime.runtime, runtime]))
     return WorkerSpawner.of({
       spawn: (target, id) => {

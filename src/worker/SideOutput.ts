@@ -1,3 +1,4 @@
+import type { MonotonicClock } from "../domain/MonotonicClock.ts"
 import { OutputLines } from "./OutputLines.ts"
 
 /** What one worker may print beside the protocol per second; more is dropped unread, and counted. */
@@ -10,11 +11,11 @@ const WINDOW_MS = 1000
  */
 export const readSideOutput = async (
   stream: ReadableStream<Uint8Array>,
-  now: () => number,
+  clock: MonotonicClock["Type"],
   line: (text: string) => void
 ): Promise<void> => {
   const lines = new OutputLines(line)
-  let windowEnds = now() + WINDOW_MS
+  let windowEnds = clock.now() + WINDOW_MS
   let taken = 0
   let dropped = 0
   const report = (): void => {
@@ -22,15 +23,17 @@ export const readSideOutput = async (
     dropped = 0
   }
   for await (const chunk of stream) {
-    if (now() >= windowEnds) {
-      windowEnds = now() + WINDOW_MS
+    if (clock.now() >= windowEnds) {
+      windowEnds = clock.now() + WINDOW_MS
       taken = 0
-      report()
     }
-    const room = SIDE_OUTPUT_BYTES_PER_SECOND - taken
+    const room = Math.max(0, SIDE_OUTPUT_BYTES_PER_SECOND - taken)
     if (room > 0) lines.push(chunk.subarray(0, room))
     taken += chunk.length
-    dropped += Math.max(0, chunk.length - Math.max(0, room))
+    const over = Math.max(0, chunk.length - room)
+    // Told when the second is over, whether or not anything follows.
+    if (over > 0 && dropped === 0) clock.after(windowEnds - clock.now(), report)
+    dropped += over
     // A stream that always has more would otherwise keep timers and other sockets waiting.
     await new Promise<void>((resolve) => setImmediate(resolve))
   }

@@ -4,6 +4,7 @@ import type { ServerOptions } from "../config/ServerConfig.ts"
 import { DeploymentFailed } from "../domain/Errors.ts"
 import type { WorkerId } from "../domain/Ids.ts"
 import type { Invocation, Target } from "../domain/Invocation.ts"
+import type { MonotonicClock } from "../domain/MonotonicClock.ts"
 import type { LogEntry, LogPipeline } from "../logs/LogPipeline.ts"
 import { type ErrorPayload, type LogPayload, PROTOCOL_FD_VARIABLE } from "../protocol/worker/Wire.ts"
 import type { RuntimeCommand } from "./RuntimeCommand.ts"
@@ -28,8 +29,7 @@ interface Process {
 export interface WorkerProcessOptions {
   readonly server: Pick<ServerOptions, "dataDir" | "startupTimeout" | "killGrace">
   readonly log: LogPipeline["Type"]["log"]
-  /** Monotonic milliseconds. */
-  readonly now: () => number
+  readonly clock: MonotonicClock["Type"]
   /** Prefix of every command that makes the kernel end the worker with its host; empty where there is none. */
   readonly parentDeathPrefix: ReadonlyArray<string>
 }
@@ -258,7 +258,7 @@ export const spawnWorker = (
 
     const read = (stream: ReadableStream<Uint8Array>, level: "info" | "warn", name: string): void => {
       const line = (text: string): void => write({ level, message: text, metadata: { stream: name } }, null)
-      readSideOutput(stream, options.now, line).catch((cause: unknown) =>
+      readSideOutput(stream, options.clock, line).catch((cause: unknown) =>
         line(`cannot be read: ${String(cause)}`)
       )
     }
