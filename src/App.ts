@@ -63,16 +63,23 @@ const doors = Layer.mergeAll(HttpServer.layer, IpcServer.layer)
 const stopSignal = (leave: () => void): Effect.Effect<NodeJS.Signals> =>
   Effect.async((resume) => {
     let first = true
+    let firstAt = 0
     const handle = (signal: NodeJS.Signals): void => {
+      // One Ctrl-C arrives twice under npm: from the terminal, and passed on by npm.
+      if (!first && signal === "SIGINT" && performance.now() - firstAt < ONE_CTRL_C_MS) return
       if (!first) {
         leave()
         process.exit(signal === "SIGINT" ? 130 : 143)
       }
       first = false
+      firstAt = performance.now()
       resume(Effect.succeed(signal))
     }
     for (const signal of ["SIGTERM", "SIGINT"] as const) process.on(signal, handle)
   })
+
+/** SIGINTs closer together than this are one. */
+const ONE_CTRL_C_MS = 500
 
 /** What answers get to be written in, after the drain time, by whoever reads them. */
 const LAST_ANSWERS = Duration.seconds(1)

@@ -43,6 +43,8 @@ export const deploy = command({
       const known = existing === null ? [] : yield* versionsOf(connection, name)
       const active = known.find((one) => one.active)
       if (active?.sha256 === bundle.sha256 && (version === undefined || version === active.version)) {
+        // Still deployed: the server checks what it has stored, and mends a bundle that was lost or damaged.
+        yield* withProgress(`checking ${name}`, put(connection, name, active.version, known, bundle))
         yield* json
           ? printJson({ outcome: "unchanged", name, version: active.version, sha256: active.sha256 })
           : print(`nothing changed: ${name} ${active.version} is exactly this code\n`)

@@ -13,39 +13,31 @@ const folder = fileURLToPath(new URL("../../examples", import.meta.url))
 export interface DeployedExample {
   readonly name: string
   readonly version: string
-  readonly outcome: "deployed" | "unchanged"
+  readonly outcome: "deployed" | "kept"
 }
 
-/** The next of v1, v2, … */
-const nextLabel = (labels: ReadonlyArray<string>): VersionLabel => {
-  const numbers = labels.map((label) => /^v(\d+)$/.exec(label)?.[1]).filter((digits) => digits !== undefined)
-  return VersionLabel.make(`v${Math.max(0, ...numbers.map(Number)) + 1}`)
-}
-
-/** Deploys one file under its own name, unless the version that is active has the same content. */
+/** Deploys one file under its own name, unless a function of that name is in force already: it is the user's now. */
 const deployExample = (file: string): Effect.Effect<DeployedExample, ManagementError, Functions> =>
   Effect.gen(function* () {
     const functions = yield* Functions
     const name = FunctionName.make(basename(file, extname(file)))
-    const { code, sourceMap } = yield* buildBundle(join(folder, file))
-    const sha256 = new Bun.CryptoHasher("sha256").update(code).digest("hex")
-    yield* functions
+    const existing = yield* functions
       .get(name)
       .pipe(
         Effect.catchTag("FunctionNotFound", () =>
           functions.register({ name, runtime: "bun", handler: "handler", env: {} })
         )
       )
-    const versions = yield* functions.versions(name)
-    const same = versions.find((version) => version.sha256 === sha256)
-    if (same?.active === true) return { name, version: same.version, outcome: "unchanged" } as const
-    const version =
-      same === undefined ? nextLabel(versions.map((one) => one.version)) : VersionLabel.make(same.version)
+    if (existing.active_version !== null) {
+      return { name, version: existing.active_version, outcome: "kept" } as const
+    }
+    const { code, sourceMap } = yield* buildBundle(join(folder, file))
+    const version = VersionLabel.make("v1")
     yield* functions.deploy(name, { version, bundle: code, source_map: sourceMap })
     return { name, version, outcome: "deployed" } as const
   })
 
-/** Deploys the project's example functions for Bun; those that have not changed stay as they are. */
+/** Deploys the project's example functions for Bun that are not there yet. */
 export const deployExamples: Effect.Effect<
   ReadonlyArray<DeployedExample>,
   ManagementError,

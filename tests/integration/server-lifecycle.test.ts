@@ -1,7 +1,7 @@
 import { existsSync, readdirSync } from "node:fs"
 import { join } from "node:path"
 import { afterEach, describe, expect, it } from "vitest"
-import { getFunction, serve, until } from "../support/Api.ts"
+import { deploy, getFunction, serve, until } from "../support/Api.ts"
 import { isAlive, processesNaming } from "../support/Processes.ts"
 import { startServer, type TestServer } from "../support/TestServer.ts"
 
@@ -37,6 +37,16 @@ describe("start", () => {
     const second = await start({ dataDir: first.dataDir })
     const response = await fetch(`${second.url}/functions/hello?name=again`)
     expect(await response.text()).toBe("hello again")
+  })
+
+  it("keeps what the user deployed under an example's name", async () => {
+    const first = await start({ flags: ["--examples"] })
+    await first.printed(/^\s*curl /)
+    await deploy(first, "hello-world", "mine", `export default () => new Response("mine")`)
+    expect(await first.stop()).toBe(0)
+    const second = await start({ dataDir: first.dataDir, flags: ["--examples"] })
+    await second.printed(/^\s*curl /)
+    expect(await (await fetch(`${second.url}/functions/hello-world`)).text()).toBe("mine")
   })
 
   it("refuses a data folder that another server uses, and says so", async () => {
@@ -96,6 +106,21 @@ describe("shutdown (R-8)", () => {
       expect(processesNaming(server.dataDir)).toEqual([])
     })
   }
+
+  it("takes the two SIGINTs of one Ctrl-C under npm for one, and drains", async () => {
+    const server = await start()
+    await serve(server, "slow", slow)
+    const answer = fetch(`${server.url}/functions/slow?ms=700`)
+    await until(
+      () => getFunction(server, "slow"),
+      (view) => view.workers.busy === 1
+    )
+    process.kill(server.pid, "SIGINT")
+    await server.printed(/stopping/i)
+    process.kill(server.pid, "SIGINT")
+    expect(await (await answer).text()).toBe("slow")
+    expect(await server.exited).toBe(0)
+  })
 
   it("ends at once on a second SIGTERM", async () => {
     const server = await start()
