@@ -2,7 +2,7 @@ import { Duration } from "effect"
 import { afterEach, describe, expect, it } from "vitest"
 import type { ServerOptions } from "../config/ServerConfig.ts"
 import type { Outcome } from "../domain/Invocation.ts"
-import { ScheduledService, invocationOf, targetOf } from "../../tests/support/ScheduledService.ts"
+import { type Call, ScheduledService, invocationOf, targetOf } from "../../tests/support/ScheduledService.ts"
 import { goodManners, startTimedOut } from "../../tests/support/ScriptedWorkers.ts"
 
 let service: ScheduledService
@@ -75,6 +75,30 @@ describe("an invocation's one outcome (R-1)", () => {
     await service.dispose()
     expect(call.story).toBe("ServiceStopping")
     expect(outcomes()).toEqual(["FN_008"])
+  })
+
+  it("is had at once by all that is open when the drain time is over, and only once", async () => {
+    open()
+    service.workers.manners = () => ({ ...goodManners, obeysCancel: false })
+    const target = targetOf({ limits: { max_workers: 2, timeout_seconds: 1 } })
+    const calls = ["late", "gone", "runs", "waits"].map((id) =>
+      service.call(target, { id, ...(id === "late" ? { deadlineMs: 100 } : {}) })
+    )
+    const [late, gone, runs, waits] = calls as [Call, Call, Call, Call]
+    await service.settled()
+    await service.after(120)
+    gone.cancel()
+    await service.settled()
+    service.scheduler.abandon()
+    service.scheduler.abandon()
+    const stories = [late, gone, runs, waits].map((call) => call.story)
+    expect(stories).toEqual(["ExecutionTimeout:run", "waits", "ServiceStopping", "ServiceStopping"])
+    expect(service.call(target).story).toBe("ServiceStopping")
+    // Workers that answer after all, and deadlines that come, change nothing.
+    for (const worker of service.workers.living) for (const id of worker.inFlight.keys()) worker.respond(id)
+    await service.after(5_000)
+    expect([late, gone, runs, waits].map((call) => call.story)).toEqual(stories)
+    expect(service.records).toHaveLength(5)
   })
 
   it("is FN_008 for what comes after stop; what was admitted goes on", async () => {

@@ -146,16 +146,21 @@ const arbitrarySetting: fc.Arbitrary<Setting> = fc.record({
   )
 })
 
-/** Any history of callers, workers and deploys keeps every guarantee, and comes to rest with nothing left over. */
+/**
+ * Any history of callers, workers and deploys keeps every guarantee. At its end the world comes to rest with nothing left
+ * over, or the server closes in the middle of it.
+ */
 export const schedulerKeepsItsGuarantees = (maxCommands: number) =>
   fc.asyncProperty(
     arbitrarySetting,
     fc.commands([...happenings], { maxCommands, size: "max" }),
-    async (setting, commands) => {
+    fc.constantFrom("rests", "rests", "rests", "closes"),
+    async (setting, commands, end) => {
       const world = new SchedulerWorld(setting)
       try {
         await fc.asyncModelRun(() => ({ model: {}, real: world }), commands)
-        await world.comeToRest()
+        if (end === "rests") await world.comeToRest()
+        else await world.close()
       } finally {
         await world.service.dispose()
       }
