@@ -24,6 +24,10 @@ export interface FlagSpec {
   readonly description: string
   readonly repeated?: true
   readonly choices?: ReadonlyArray<string>
+  /** Those of the choices that this version refuses; help says so. */
+  readonly refused?: ReadonlyArray<string>
+  /** What holds where the flag is left out, in words. */
+  readonly fallback?: string
 }
 
 /** A positional argument. Those that may be left out come last. */
@@ -95,7 +99,7 @@ export const option = (
   name: string,
   value: string,
   description: string,
-  more: { readonly alias?: string; readonly choices?: ReadonlyArray<string> } = {}
+  more: Pick<FlagSpec, "alias" | "choices" | "refused" | "fallback"> = {}
 ): Flag<string | undefined> => ({
   flag: { name, value, description, ...more },
   parser: described(Options.text(innerName(name)), description).pipe(

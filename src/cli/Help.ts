@@ -72,11 +72,25 @@ const sections = (all: ReadonlyArray<Section>): string =>
     .map(([title, lines]) => [...(title === null ? [] : [`${title}:`]), ...lines].join("\n"))
     .join("\n\n") + "\n"
 
-const flagRow = ({ name, alias, value, description, repeated, choices }: FlagSpec): Row => [
+const flagRow = ({
+  name,
+  alias,
+  value,
+  description,
+  repeated,
+  choices,
+  refused = [],
+  fallback
+}: FlagSpec): Row => [
   `${alias === undefined ? "    " : `-${alias}, `}--${name}${value === null ? "" : ` ${value}`}`,
   [
     description,
-    ...(choices === undefined ? [] : [`One of: ${choices.join(", ")}.`]),
+    ...(choices === undefined
+      ? []
+      : [
+          `One of: ${choices.map((one) => (refused.includes(one) ? `${one} (not in this version)` : one)).join(", ")}.`
+        ]),
+    ...(fallback === undefined ? [] : [`Default: ${fallback}.`]),
     ...(repeated === true ? ["May be given several times."] : [])
   ].join(" ")
 ]

@@ -15,9 +15,13 @@ export const build = command({
   ],
   parameters: {
     source: argument("FILE|FOLDER", "the function's source"),
-    outdir: option("outdir", "FOLDER", "Where bundle.js and bundle.js.map are written. Default: dist."),
-    runtime: option("runtime", "NAME", "What it is built for. Default: bun.", { choices: RUNTIMES }),
-    handler: option("handler", "EXPORT", "The export that handles requests, where there is no default one."),
+    outdir: option("outdir", "FOLDER", "Where bundle.js and bundle.js.map are written.", {
+      fallback: "dist"
+    }),
+    runtime: option("runtime", "NAME", "What it is built for.", { choices: RUNTIMES, fallback: "bun" }),
+    handler: option("handler", "EXPORT", "The export that handles requests, where there is no default one.", {
+      fallback: "handler"
+    }),
     json: toggle("json", "Print the result as JSON.")
   },
   examples: [

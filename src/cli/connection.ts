@@ -12,11 +12,9 @@ const DEFAULT_SOCKET = "/tmp/functions.sock"
 
 /** Where the server is: flags of every command that talks to one. */
 export const connectionFlags = {
-  socket: option(
-    "socket",
-    "PATH",
-    `Unix socket of the server (${SOCKET_VARIABLE}). Default: ${DEFAULT_SOCKET}.`
-  ),
+  socket: option("socket", "PATH", `Unix socket of the server (${SOCKET_VARIABLE}).`, {
+    fallback: DEFAULT_SOCKET
+  }),
   url: option("url", "URL", "Talk HTTP to this server instead, e.g. http://127.0.0.1:8080."),
   apiKey: option(
     "api-key",

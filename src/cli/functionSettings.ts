@@ -2,36 +2,65 @@ import { Effect, ParseResult, Schema } from "effect"
 import type { FunctionView, RegisterInput } from "../client/index.ts"
 import { profileCapabilities } from "../domain/Capabilities.ts"
 import { RegisterFunction } from "../domain/FunctionSpec.ts"
+import { profileRefusal, refusedNames, runtimeRefusal } from "../domain/NotYet.ts"
+import { serverOptions } from "../config/OptionTable.ts"
+import type { ServerOptions } from "../config/ServerConfig.ts"
+import { defaultText } from "../config/defaultText.ts"
 import { RUNTIMES } from "./buildFunction.ts"
 import { CliFailure, ExitCode, usage } from "./CliFailure.ts"
 import { option, repeatedOption, toggle } from "./CommandLine.ts"
 
+/** Of a limit that the function leaves to its server. */
+const serverDefault = (key: keyof ServerOptions): string => {
+  const row = serverOptions.find((option) => option.key === key)
+  return row === undefined
+    ? "the server's"
+    : `the server's --${row.flag}, ${String(defaultText(row))} unless set`
+}
+
 /** What `deploy` may say about the function itself, when it registers it. */
 export const settingsFlags = {
-  runtime: option("runtime", "NAME", "What it runs on. Default: bun.", { choices: RUNTIMES }),
-  profile: option("profile", "NAME", "What it may do beyond computing.", {
-    choices: ["strict", "permissive", "custom"]
+  runtime: option("runtime", "NAME", "What it runs on.", {
+    choices: RUNTIMES,
+    refused: refusedNames(runtimeRefusal),
+    fallback: "bun"
   }),
-  handler: option("handler", "EXPORT", "The export that handles requests, where there is no default one."),
+  profile: option("profile", "NAME", "What it may do beyond computing.", {
+    choices: Object.keys(profileCapabilities),
+    refused: refusedNames(profileRefusal),
+    fallback: "permissive on bun"
+  }),
+  handler: option("handler", "EXPORT", "The export that handles requests, where there is no default one.", {
+    fallback: "handler"
+  }),
   env: repeatedOption("env", "NAME=VALUE", "An environment variable of the function.", "e"),
-  memoryMb: option("memory-mb", "MIB", "Memory of one worker."),
+  memoryMb: option("memory-mb", "MIB", "Memory of one worker.", { fallback: serverDefault("memoryMb") }),
   timeoutSeconds: option(
     "timeout-seconds",
     "SECONDS",
-    "Time that one invocation may take, waiting included."
+    "Time that one invocation may take, waiting included.",
+    { fallback: serverDefault("executionTimeout") }
   ),
-  warmWorkers: option("warm-workers", "COUNT", "Workers kept ready even when nothing calls."),
-  maxWorkers: option("max-workers", "COUNT", "Workers that may live at once."),
-  concurrency: option("concurrency", "COUNT", "Invocations that one worker may have in flight."),
+  warmWorkers: option("warm-workers", "COUNT", "Workers kept ready even when nothing calls.", {
+    fallback: serverDefault("warmWorkers")
+  }),
+  maxWorkers: option("max-workers", "COUNT", "Workers that may live at once.", {
+    fallback: serverDefault("maxWorkers")
+  }),
+  concurrency: option("concurrency", "COUNT", "Invocations that one worker may have in flight.", {
+    fallback: serverDefault("concurrency")
+  }),
   maxConcurrentExecutions: option(
     "max-concurrent-executions",
     "COUNT",
-    "Invocations that may run at once, over all its workers."
+    "Invocations that may run at once, over all its workers.",
+    { fallback: serverDefault("maxConcurrentExecutions") }
   ),
   idleTimeoutSeconds: option(
     "idle-timeout-seconds",
     "SECONDS",
-    "A worker beyond the warm ones ends after so long without work."
+    "A worker beyond the warm ones ends after so long without work.",
+    { fallback: serverDefault("idleTimeout") }
   ),
   exposeErrors: toggle("expose-errors", "Tell callers the message of an error that the handler threw.")
 }

@@ -2,6 +2,7 @@ import { Effect } from "effect"
 import { mkdir, writeFile } from "node:fs/promises"
 import { join } from "node:path"
 import { argument, command, option, toggle } from "./CommandLine.ts"
+import { refusedNames, runtimeRefusal } from "../domain/NotYet.ts"
 import { RUNTIMES } from "./buildFunction.ts"
 import { CliFailure, ExitCode, usage } from "./CliFailure.ts"
 import { print } from "./Output.ts"
@@ -11,8 +12,12 @@ export const init = command({
   summary: "start a new function from a small template",
   parameters: {
     name: argument("NAME", "the function's name: lower-case letters, digits and hyphens"),
-    runtime: option("runtime", "NAME", "What it is to run on. Default: bun.", { choices: RUNTIMES }),
-    dir: option("dir", "FOLDER", "Where it is written. Default: a new folder of the function's name."),
+    runtime: option("runtime", "NAME", "What it is to run on.", {
+      choices: RUNTIMES,
+      refused: refusedNames(runtimeRefusal),
+      fallback: "bun"
+    }),
+    dir: option("dir", "FOLDER", "Where it is written.", { fallback: "a new folder of the function's name" }),
     force: toggle("force", "Write over files that are there already.")
   },
   examples: ["bunbase fn init hello", "bunbase fn init hello --dir functions/hello --runtime quickjs-ng"],

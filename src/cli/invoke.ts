@@ -16,8 +16,8 @@ export const invoke = command({
   ],
   parameters: {
     name: argument("NAME", "the function's name or id"),
-    method: option("method", "METHOD", "HTTP method. Default: GET, or POST with --data.", { alias: "X" }),
-    path: option("path", "/PATH", "Path and query that the function sees. Default: /.", { alias: "p" }),
+    method: option("method", "METHOD", "HTTP method.", { alias: "X", fallback: "GET, or POST with --data" }),
+    path: option("path", "/PATH", "Path and query that the function sees.", { alias: "p", fallback: "/" }),
     header: repeatedOption("header", "'NAME: VALUE'", "A request header.", "H"),
     data: option("data", "DATA", "The body: a text, @FILE for a file's bytes, or - for stdin.", {
       alias: "d"

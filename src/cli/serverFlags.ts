@@ -1,5 +1,6 @@
 import { Effect } from "effect"
 import type { ConfigInvalid } from "../config/ConfigInvalid.ts"
+import { defaultText } from "../config/defaultText.ts"
 import { CONFIG_FLAG, CONFIG_VARIABLE, type ServerOption, serverOptions } from "../config/OptionTable.ts"
 import { type ResolvedConfig, resolveConfig } from "../config/resolveConfig.ts"
 import { CliFailure, ExitCode } from "./CliFailure.ts"
@@ -8,17 +9,17 @@ import { option } from "./CommandLine.ts"
 /** The flags that set the server's options, made from the option table. */
 export const serverFlags = Object.fromEntries([
   [CONFIG_FLAG, option(CONFIG_FLAG, "FILE", `JSON file of options (${CONFIG_VARIABLE}).`)] as const,
-  ...serverOptions.flatMap((row) =>
-    row.flag === null ? [] : [[row.flag, option(row.flag, valueName(row), described(row))] as const]
-  )
+  ...serverOptions.flatMap((row) => (row.flag === null ? [] : [[row.flag, flagOf(row.flag, row)] as const]))
 ])
 
 function valueName(row: ServerOption): string {
   return row.isPath ? "PATH" : (row.unit?.toUpperCase() ?? (row.type === "number" ? "NUMBER" : "TEXT"))
 }
 
-function described(row: ServerOption): string {
-  return `${row.description} (${row.env})`
+function flagOf(name: string, row: ServerOption): ReturnType<typeof option> {
+  const fallback = defaultText(row)
+  const words = [row.description, ...(fallback === null ? [] : [`Default: ${fallback}.`]), `(${row.env})`]
+  return option(name, valueName(row), words.join(" "))
 }
 
 /** Options in force for these flags, or every fault of the configuration (exit code 2). */

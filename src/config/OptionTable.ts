@@ -91,7 +91,7 @@ const places = [
   }),
   option("logLevel", "log_level", {
     value: Value.choice(LOG_LEVELS),
-    description: "Least level of the lines that the server prints.",
+    description: `Least level of the lines that the server prints: ${LOG_LEVELS.join(", ")}.`,
     example: "info"
   })
 ]
@@ -196,27 +196,27 @@ const limits = [
 const files = [
   option("metadataDb", "metadata_db", {
     value: Value.path,
-    description: "Database of functions, versions and deployments. Default: metadata.db in the data folder.",
+    description: "Database of functions, versions and deployments.",
     example: "./data/metadata.db"
   }),
   option("logsDb", "logs_db", {
     value: Value.path,
-    description: "Database of logs. Default: logs.db in the data folder.",
+    description: "Database of logs.",
     example: "./data/logs.db"
   }),
   option("metricsDb", "metrics_db", {
     value: Value.path,
-    description: "Database of metrics. Default: metrics.db in the data folder.",
+    description: "Database of metrics.",
     example: "./data/metrics.db"
   }),
   option("logsDir", "logs_dir", {
     value: Value.path,
-    description: "Folder of the daily log files. Default: logs in the data folder.",
+    description: "Folder of the daily log files.",
     example: "./data/logs"
   }),
   option("bundlesDir", "bundles_dir", {
     value: Value.path,
-    description: "Folder of the deployed bundles. Default: bundles in the data folder.",
+    description: "Folder of the deployed bundles.",
     example: "./data/bundles"
   }),
   option("logRetentionDays", "log_retention_days", {

@@ -9,6 +9,7 @@ import type {
   FunctionStatus,
   VersionRecord
 } from "../domain/FunctionSpec.ts"
+import { profileRefusal } from "../domain/NotYet.ts"
 import type { Target } from "../domain/Invocation.ts"
 import type { LifecycleState } from "../domain/Lifecycle.ts"
 import type { FunctionView, VersionView, WorkerCounts } from "../protocol/Management.ts"
@@ -59,13 +60,8 @@ export const settingsViolations = (
     })
   }
   const profile = settings.capabilities?.profile
-  if (profile !== undefined && profile !== "permissive") {
-    violations.push({
-      field: "capabilities",
-      value: profile,
-      message: `this server cannot enforce the profile "${profile}" yet; leave it out, and run only code that you trust`
-    })
-  }
+  const refusal = profile === undefined ? null : profileRefusal[profile]
+  if (refusal !== null) violations.push({ field: "capabilities", value: profile, message: refusal })
   return violations
 }
 

@@ -2,6 +2,9 @@ import { readFileSync } from "node:fs"
 import { join } from "node:path"
 import { fileURLToPath } from "node:url"
 import { afterAll, describe, expect, it } from "vitest"
+import { defaultText } from "../../src/config/defaultText.ts"
+import { serverOptions } from "../../src/config/OptionTable.ts"
+import { profileRefusal, runtimeRefusal } from "../../src/domain/NotYet.ts"
 import { cli, cliEnvironment, newFolder, program } from "../support/Cli.ts"
 
 const folder = newFolder()
@@ -66,6 +69,35 @@ describe.concurrent("help", () => {
       expect(stdout).toContain(`      ${flag}`)
     }
     expect(stdout).not.toContain("--api-key")
+  })
+})
+
+describe.concurrent("help on values and defaults", () => {
+  const joined = async (...args: ReadonlyArray<string>) =>
+    (await cli([...args, "--help"])).stdout.replaceAll(/\s+/g, " ")
+
+  it("marks exactly the values that a registration refuses in this version", async () => {
+    const help = await joined("fn", "deploy")
+    for (const [flag, refusals] of [
+      ["runtime", runtimeRefusal],
+      ["profile", profileRefusal]
+    ] as const) {
+      const shown = Object.entries<string | null>(refusals).map(([name, refusal]) =>
+        refusal === null ? name : `${name} (not in this version)`
+      )
+      expect(help).toMatch(new RegExp(`--${flag} NAME [^-]*`))
+      expect(help).toContain(`One of: ${shown.join(", ")}.`)
+    }
+  })
+
+  it("shows the default of every option of the server, and of a function's settings", async () => {
+    const help = await joined("serve")
+    for (const option of serverOptions.filter(({ flag }) => flag !== null)) {
+      expect(help).toContain(`Default: ${defaultText(option)}. (${option.env})`)
+    }
+    const deploy = await joined("fn", "deploy")
+    expect(deploy).toContain("Memory of one worker. Default: the server's --memory-mb, 256 unless set.")
+    expect(await joined("fn", "invoke")).toContain("Default: /tmp/functions.sock.")
   })
 })
 

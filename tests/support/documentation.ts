@@ -2,9 +2,8 @@ import { fileURLToPath } from "node:url"
 import { format, resolveConfig } from "prettier"
 import { commandHelp, programHelp } from "../../src/cli/Help.ts"
 import { commands, examples, functions, summary } from "../../src/cli/Program.ts"
+import { defaultText } from "../../src/config/defaultText.ts"
 import { serverOptions, type ServerOption } from "../../src/config/OptionTable.ts"
-import { defaultOptions } from "../../src/config/ServerConfig.ts"
-import { writtenValue } from "../../src/config/resolveConfig.ts"
 
 /** The parts of docs/ that are made from the program itself, so that they cannot tell anything else than it does. */
 
@@ -14,12 +13,9 @@ export const documentPath = (name: string): string =>
 const cell = (text: string): string => text.replaceAll("|", "\\|")
 
 const shownDefault = (option: ServerOption): string => {
-  if (option.isSecret) return "none"
-  // Those inside of the data folder are made from it.
-  if (option.isPath && option.key !== "socketPath")
-    return option.key === "dataDir" ? "`./data`" : `in \`data_dir\``
-  const value = writtenValue(option, defaultOptions())
-  return value === null ? "none" : `\`${String(value)}\``
+  const text = defaultText(option)
+  if (text === null) return "none"
+  return text.includes(" ") ? text : `\`${text}\``
 }
 
 const optionTable = (): string =>
