@@ -55,8 +55,18 @@ export const connect = ({
     if (url !== undefined && !/^https?:\/\/[^/]/i.test(url)) {
       return yield* usage(`--url cannot be "${url}"`, "use a URL such as http://127.0.0.1:8080")
     }
-    const { connectHttp, connectSocket } = yield* Effect.promise(() => import("../client/index.ts"))
+    const { connectHttp, connectSocket, socketPathTooLong } = yield* Effect.promise(
+      () => import("../client/index.ts")
+    )
     const path = socket ?? (process.env[SOCKET_VARIABLE] || DEFAULT_SOCKET)
+    const tooLong = url === undefined ? socketPathTooLong(path) : null
+    if (tooLong !== null) {
+      const given = socket === undefined ? SOCKET_VARIABLE : "--socket"
+      return yield* usage(
+        `${given} cannot be "${path}": ${tooLong}`,
+        "give the path that the server was started with"
+      )
+    }
     const key = apiKey ?? (process.env[KEY_VARIABLE] || undefined)
     const client = yield* Effect.acquireRelease(
       Effect.tryPromise({

@@ -22,7 +22,7 @@ export const serve = command({
   ],
   run: ({ examples, ...flags }) =>
     Effect.gen(function* () {
-      const { options } = yield* resolveServerConfig(flags)
+      const { options } = yield* resolveServerConfig(flags, "; nothing was started")
       const App = yield* Effect.promise(() => import("../App.ts"))
       yield* App.run({ options, examples }).pipe(Effect.mapError(notStarted))
     })

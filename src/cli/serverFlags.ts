@@ -1,5 +1,7 @@
 import { Effect } from "effect"
+import { statSync } from "node:fs"
 import type { ConfigInvalid } from "../config/ConfigInvalid.ts"
+import type { KindOfPath } from "../config/ConfigRules.ts"
 import { defaultText } from "../config/defaultText.ts"
 import { CONFIG_FLAG, CONFIG_VARIABLE, type ServerOption, serverOptions } from "../config/OptionTable.ts"
 import { type ResolvedConfig, resolveConfig } from "../config/resolveConfig.ts"
@@ -24,15 +26,29 @@ function flagOf(name: string, row: ServerOption): ReturnType<typeof option> {
 
 /** Options in force for these flags, or every fault of the configuration (exit code 2). */
 export const resolveServerConfig = (
-  flags: Readonly<Record<string, string | undefined>>
+  flags: Readonly<Record<string, string | undefined>>,
+  /** Added to what went wrong: what it means for the command. */
+  consequence = ""
 ): Effect.Effect<ResolvedConfig, CliFailure> =>
-  resolveConfig({ flags, env: process.env, cwd: process.cwd() }).pipe(Effect.mapError(configInvalid))
+  resolveConfig({ flags, env: process.env, cwd: process.cwd(), kindOf }).pipe(
+    Effect.mapError((error) => configInvalid(error, consequence))
+  )
 
-const configInvalid = (error: ConfigInvalid): CliFailure => {
+const kindOf: KindOfPath = (path) => {
+  try {
+    return statSync(path).isDirectory() ? "folder" : "other"
+  } catch (cause) {
+    const code = cause instanceof Error && "code" in cause ? cause.code : undefined
+    // What may not be looked at may well be there: opening it will tell.
+    return code === "ENOENT" || code === "ENOTDIR" ? "nothing" : "folder"
+  }
+}
+
+const configInvalid = (error: ConfigInvalid, consequence: string): CliFailure => {
   const [what = "", ...violations] = error.message.split("\n")
   return new CliFailure({
     exitCode: ExitCode.usage,
-    what,
+    what: what + consequence,
     details: violations.map((line) => line.trim()),
     next: "see all options with: bunbase serve --help"
   })

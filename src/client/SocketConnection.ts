@@ -1,6 +1,9 @@
+import { existsSync } from "node:fs"
 import { connect, type Socket } from "node:net"
+import { dirname } from "node:path"
 import type { Frame } from "../protocol/socket/Frame.ts"
 import { FrameDecoder } from "../protocol/socket/FrameDecoder.ts"
+import { socketPathTooLong } from "../protocol/socket/SocketPath.ts"
 import { ConnectionError, ProtocolError } from "./ClientErrors.ts"
 
 export interface SocketConnectionEvents {
@@ -44,6 +47,8 @@ export class SocketConnection {
     timeoutMs: number,
     events: SocketConnectionEvents
   ): Promise<SocketConnection> {
+    const tooLong = socketPathTooLong(path)
+    if (tooLong !== null) throw new ConnectionError(`${path}: ${tooLong}; ${CHECK_PATH}`, path, "not_sent")
     for (const pauseMs of [...REFUSED_PAUSES_MS, null]) {
       try {
         return new SocketConnection(await dial(path, timeoutMs), path, events)
@@ -119,13 +124,18 @@ const dial = (path: string, timeoutMs: number): Promise<Socket> =>
 const codeOf = (cause: unknown): string =>
   cause instanceof Error && "code" in cause ? String(cause.code) : ""
 
+const CHECK_PATH = "use the path that the server was started with"
+
 const unreachable = (path: string, cause: unknown): ConnectionError => {
   const code = codeOf(cause)
+  const folder = dirname(path)
   const what =
-    code === "ENOENT" || code === "ECONNREFUSED"
-      ? `no server is listening on ${path}; start one with: bunbase serve --socket ${path}`
-      : code === "EACCES" || code === "EPERM"
-        ? `the socket ${path} may not be used by this user; use the user that runs the server`
-        : `cannot connect to ${path}: ${cause instanceof Error ? cause.message : "unknown reason"}; check that a server listens there`
+    (code === "ENOENT" || code === "ENOTDIR") && !existsSync(folder)
+      ? `no server can be listening on ${path}, there is no folder ${folder}; ${CHECK_PATH}`
+      : code === "ENOENT" || code === "ECONNREFUSED"
+        ? `no server is listening on ${path}; start one with: bunbase serve --socket ${path}`
+        : code === "EACCES" || code === "EPERM"
+          ? `the socket ${path} may not be used by this user; use the user that runs the server`
+          : `cannot connect to ${path}: ${cause instanceof Error ? cause.message : "unknown reason"}; check that a server listens there`
   return new ConnectionError(what, path, "not_sent", cause)
 }

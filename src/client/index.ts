@@ -20,5 +20,6 @@ export type {
   RegisterInput
 } from "./FunctionsClient.ts"
 export { connectHttp, type HttpOptions } from "./HttpClient.ts"
+export { socketPathTooLong } from "../protocol/socket/SocketPath.ts"
 export { connectSocket, type SocketOptions } from "./SocketClient.ts"
 export type { DeploymentView, FunctionView, VersionView } from "../protocol/Management.ts"

@@ -17,12 +17,17 @@ export interface ConfigViolation {
 
 export const showOrigin = (origin: Origin): string => (origin.source === "default" ? "default" : origin.name)
 
-const showValue = (value: unknown): string => {
+/** The same for a fault, where a default has to be changed: how it can be. */
+export const showOriginIn = (field: string, origin: Origin): string =>
+  origin.source === "default" ? `default; --${field.replaceAll("_", "-")} sets it` : origin.name
+
+/** Texts in quotes; long ones are cut. */
+export const showValue = (value: unknown): string => {
   const text = JSON.stringify(value) ?? String(value)
   return text.length > 80 ? `${text.slice(0, 77)}...` : text
 }
 
-/** The configuration is wrong. Carries every fault, not only the first; nothing was started (exit code 2). */
+/** The configuration is wrong. Carries every fault, not only the first (exit code 2). */
 export class ConfigInvalid extends Data.TaggedError("ConfigInvalid")<{
   readonly violations: ReadonlyArray<ConfigViolation>
 }> {
@@ -30,8 +35,8 @@ export class ConfigInvalid extends Data.TaggedError("ConfigInvalid")<{
     const count = this.violations.length === 1 ? "a fault" : `${this.violations.length} faults`
     const lines = this.violations.map(({ field, message, origin, ...violation }) => {
       const value = "value" in violation ? ` = ${showValue(violation.value)}` : ""
-      return `  ${field}${value} (${showOrigin(origin)}): ${message}`
+      return `  ${field}${value} (${showOriginIn(field, origin)}): ${message}`
     })
-    return `the configuration has ${count}; nothing was started\n${lines.join("\n")}`
+    return `the configuration has ${count}\n${lines.join("\n")}`
   }
 }

@@ -1,4 +1,5 @@
-import { relative } from "node:path"
+import { dirname, relative } from "node:path"
+import { socketPathTooLong } from "../protocol/socket/SocketPath.ts"
 import { isLoopback } from "./OptionValue.ts"
 import type { ServerOptions } from "./ServerConfig.ts"
 
@@ -7,11 +8,15 @@ export interface ConfigRule {
   /** The option that the fault is reported at comes first; the rule is asked only when all of them are right by themselves. */
   readonly fields: readonly [keyof ServerOptions, ...Array<keyof ServerOptions>]
   /** What is wrong and what to do, or null. `show` gives an option's name, value and origin. */
-  readonly fault: (options: ServerOptions, show: (field: keyof ServerOptions) => string) => string | null
+  readonly fault: (
+    options: ServerOptions,
+    show: (field: keyof ServerOptions) => string,
+    kindOf: KindOfPath
+  ) => string | null
 }
 
-// sockaddr_un has 108 bytes for the path and its closing zero.
-const longestSocketPath = 107
+/** What is at a path now. */
+export type KindOfPath = (path: string) => "folder" | "other" | "nothing"
 
 const notAbove = (low: WorkerLimit, high: WorkerLimit): ConfigRule => ({
   fields: [low, high],
@@ -55,10 +60,24 @@ export const configRules: ReadonlyArray<ConfigRule> = [
   {
     fields: ["socketPath"],
     fault: ({ socketPath }) => {
-      const length = Buffer.byteLength(socketPath)
-      return length <= longestSocketPath
-        ? null
-        : `the path has ${length} bytes and the system takes at most ${longestSocketPath}; choose a shorter one: ${socketPath}`
+      const tooLong = socketPathTooLong(socketPath)
+      return tooLong === null ? null : `${tooLong}; choose a shorter one`
+    }
+  },
+  {
+    fields: ["socketPath", "dataDir"],
+    // Made for a mistyped path, a folder would hide the mistake. Those in the data folder are the server's own.
+    fault: ({ dataDir, socketPath }, _, kindOf) => {
+      const folder = dirname(socketPath)
+      if (isInside(socketPath, dataDir)) return null
+      switch (kindOf(folder)) {
+        case "folder":
+          return null
+        case "nothing":
+          return `there is no folder ${folder}; correct the path, or make the folder first`
+        case "other":
+          return `${folder} is not a folder; correct the path`
+      }
     }
   },
   apart("metadataDb", "logsDb"),

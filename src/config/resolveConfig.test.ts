@@ -195,7 +195,8 @@ describe("resolveConfig", () => {
           field: "http_port",
           origin: { source: "file", name: path },
           value: "8080",
-          message: "use a whole number from 0 to 65535"
+          message:
+            "this is a string and has to be a number, without quotes; use a whole number from 0 to 65535"
         },
         {
           field: "log_level",
@@ -240,7 +241,7 @@ describe("resolveConfig", () => {
       ])
     )
     const { message } = new ConfigInvalid({ violations })
-    expect(message).toContain("the configuration has 9 faults; nothing was started")
+    expect(message).toMatch(/^the configuration has 9 faults\n/)
     expect(message).toContain('  memory_mb = "8" (FUNCTIONS_MEMORY_MB): use a whole number from 16 to 4096')
   })
 
@@ -291,7 +292,8 @@ describe("rules between options", () => {
         field: "max_workers",
         origin: { source: "flag", name: "--max-workers" },
         value: 300,
-        message: "must not be above max_workers_total = 200 (default); lower the one or raise the other"
+        message:
+          "must not be above max_workers_total = 200 (default; --max-workers-total sets it); lower the one or raise the other"
       }
     ])
   })
@@ -316,7 +318,40 @@ describe("rules between options", () => {
   it("the socket's path fits the system", async () => {
     const fits = `/${"s".repeat(106)}`
     expect((await resolved({ flags: { socket: fits } })).options.socketPath).toBe(fits)
-    expect(await refused({ flags: { socket: `${fits}s` } })).toMatchObject([{ field: "socket" }])
+    expect(await refused({ flags: { socket: `${fits}s` } })).toMatchObject([
+      {
+        field: "socket",
+        message: "a socket's path has at most 107 bytes, and this one has 108; choose a shorter one"
+      }
+    ])
+  })
+
+  it("the socket's folder is there, or is the server's own", async () => {
+    const kindOf = (path: string) =>
+      path === "/run" ? "folder" : path === "/etc/passwd" ? "other" : "nothing"
+    expect(await refused({ flags: { socket: "/rnu/x.sock" }, kindOf })).toMatchObject([
+      {
+        field: "socket",
+        value: "/rnu/x.sock",
+        message: "there is no folder /rnu; correct the path, or make the folder first"
+      }
+    ])
+    expect(await refused({ flags: { socket: "/etc/passwd/x.sock" }, kindOf })).toMatchObject([
+      { field: "socket", message: "/etc/passwd is not a folder; correct the path" }
+    ])
+    for (const socket of ["/run/x.sock", "data/x.sock", "data/run/x.sock"])
+      expect((await resolved({ flags: { socket }, kindOf })).options.socketPath).toContain("x.sock")
+  })
+
+  it("a fault between options tells how each of them is set, and quotes texts", async () => {
+    const violations = await refused({
+      flags: { "max-workers-total": "5", "metadata-db": "m.db", "logs-db": "m.db" }
+    })
+    const { message } = new ConfigInvalid({ violations })
+    expect(message).toContain(
+      "  max_workers = 10 (default; --max-workers sets it): must not be above max_workers_total = 5 (--max-workers-total);"
+    )
+    expect(message).toContain(`must not be the same as logs_db = "${join(folder, "m.db")}" (--logs-db);`)
   })
 
   it("databases and folders do not share a place", async () => {

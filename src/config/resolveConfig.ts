@@ -1,8 +1,8 @@
 import { Effect, Either, ParseResult, Schema } from "effect"
 import { dirname, resolve } from "node:path"
 import { readConfigFile } from "./ConfigFile.ts"
-import { ConfigInvalid, showOrigin, type ConfigViolation, type Origin } from "./ConfigInvalid.ts"
-import { configRules } from "./ConfigRules.ts"
+import { ConfigInvalid, showOriginIn, showValue, type ConfigViolation, type Origin } from "./ConfigInvalid.ts"
+import { configRules, type KindOfPath } from "./ConfigRules.ts"
 import { didYouMean } from "./DidYouMean.ts"
 import {
   CONFIG_FLAG,
@@ -20,6 +20,8 @@ export interface ConfigSources {
   readonly env: Readonly<Record<string, string | undefined>>
   /** Absolute. */
   readonly cwd: string
+  /** What is at a path now; left out, every folder counts as there. */
+  readonly kindOf?: KindOfPath
 }
 
 export interface ResolvedConfig {
@@ -70,7 +72,7 @@ export const resolveConfig = (sources: ConfigSources): Effect.Effect<ResolvedCon
     // Each value came out of the schema of its own row, whose type is its field's.
     const options: ServerOptions = { ...defaultOptions(dataDir), ...values }
     const resolved: ResolvedConfig = { options, origins: origins as ResolvedConfig["origins"] }
-    violations.push(...brokenRules(resolved, broken))
+    violations.push(...brokenRules(resolved, broken, sources.kindOf ?? (() => "folder")))
     if (violations.length > 0) return yield* new ConfigInvalid({ violations })
     return resolved
   })
@@ -183,23 +185,30 @@ const violation = (option: ServerOption, given: Given, message: string): ConfigV
   field: option.name,
   origin: given.origin,
   ...(option.isSecret ? {} : { value: given.value }),
-  message
+  // Only a file knows the two apart; `"80"` looks right there to whoever does not see the quotes.
+  message:
+    option.type === "number" && given.origin.source === "file" && typeof given.value === "string"
+      ? `this is a string and has to be a number, without quotes; ${message}`
+      : message
 })
 
 const brokenRules = (
   { options, origins }: ResolvedConfig,
-  broken: ReadonlySet<string>
+  broken: ReadonlySet<string>,
+  kindOf: KindOfPath
 ): ReadonlyArray<ConfigViolation> => {
   const rows = new Map(serverOptions.map((option) => [option.key, option]))
   const valueOf = (key: keyof ServerOptions) => {
     const option = rows.get(key)
     return option === undefined || option.isSecret ? null : writtenValue(option, options)
   }
-  const show = (key: keyof ServerOptions) =>
-    `${rows.get(key)?.name ?? key} = ${String(valueOf(key))} (${showOrigin(origins[key])})`
+  const show = (key: keyof ServerOptions) => {
+    const name = rows.get(key)?.name ?? key
+    return `${name} = ${showValue(valueOf(key))} (${showOriginIn(name, origins[key])})`
+  }
   return configRules.flatMap((rule) => {
     if (rule.fields.some((field) => broken.has(field))) return []
-    const message = rule.fault(options, show)
+    const message = rule.fault(options, show, kindOf)
     const [field] = rule.fields
     return message === null
       ? []

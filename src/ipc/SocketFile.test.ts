@@ -12,7 +12,8 @@ import {
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { afterEach, beforeEach, describe, expect, it } from "vitest"
-import { bind, type BoundSocket, MAX_PATH_BYTES, SocketInUse, SocketUnusable } from "./SocketFile.ts"
+import { MAX_SOCKET_PATH_BYTES } from "../protocol/socket/SocketPath.ts"
+import { bind, type BoundSocket, SocketInUse, SocketUnusable } from "./SocketFile.ts"
 
 const handlers: Bun.SocketHandler = { data: () => {} }
 
@@ -120,8 +121,8 @@ describe("bind", () => {
   })
 
   it("refuses a path that the kernel has no room for", async () => {
-    const tooLong = join(folder, "x".repeat(MAX_PATH_BYTES - folder.length))
-    expect(Buffer.byteLength(tooLong)).toBe(MAX_PATH_BYTES + 1)
+    const tooLong = join(folder, "x".repeat(MAX_SOCKET_PATH_BYTES - folder.length))
+    expect(Buffer.byteLength(tooLong)).toBe(MAX_SOCKET_PATH_BYTES + 1)
     expect(await refused(tooLong)).toMatchObject({ problem: "path_too_long" })
     expect(await refused(join(folder, "ä".repeat(60)))).toMatchObject({ problem: "path_too_long" })
     await opened(tooLong.slice(0, -1))

@@ -1,6 +1,7 @@
 import { Data, Effect, type Scope } from "effect"
 import { linkSync, lstatSync, mkdirSync, readFileSync, renameSync, type Stats, unlinkSync } from "node:fs"
 import { dirname, join } from "node:path"
+import { socketPathTooLong } from "../protocol/socket/SocketPath.ts"
 
 /** Another server answers on this socket; it is left alone. */
 export class SocketInUse extends Data.TaggedError("SocketInUse")<{ readonly path: string }> {
@@ -21,9 +22,6 @@ export class SocketUnusable extends Data.TaggedError("SocketUnusable")<{
 }
 
 export type SocketStartError = SocketInUse | SocketUnusable
-
-/** The kernel keeps a socket's address in 108 bytes, the last of them NUL. */
-export const MAX_PATH_BYTES = 107
 
 /** Names that are tried where others start, stop and crash on the same path at the same time. */
 const MOST_TRIES = 10
@@ -50,13 +48,10 @@ export const bind = <A>(
   handlers: Bun.SocketHandler<A>
 ): Effect.Effect<BoundSocket, SocketStartError, Scope.Scope> =>
   Effect.gen(function* () {
-    const bytes = Buffer.byteLength(path)
-    if (bytes > MAX_PATH_BYTES) {
-      return yield* new SocketUnusable({
-        path,
-        problem: "path_too_long",
-        reason: `a socket's path has at most ${MAX_PATH_BYTES} bytes, and this one has ${bytes}; choose a shorter --socket`
-      })
+    const tooLong = socketPathTooLong(path)
+    if (tooLong !== null) {
+      const reason = `${tooLong}; choose a shorter --socket`
+      return yield* new SocketUnusable({ path, problem: "path_too_long", reason })
     }
     yield* prepareFolder(path)
     const { listener, unlink } = yield* Effect.acquireRelease(claim(path, handlers), ({ listener, unlink }) =>

@@ -1,5 +1,5 @@
-import { readFileSync } from "node:fs"
-import { join } from "node:path"
+import { existsSync, readFileSync } from "node:fs"
+import { dirname, join } from "node:path"
 import { fileURLToPath } from "node:url"
 import { afterAll, describe, expect, it } from "vitest"
 import { defaultText } from "../../src/config/defaultText.ts"
@@ -209,6 +209,23 @@ describe.concurrent("config", () => {
     for (const words of ["http_port", "log_level", "did you mean FUNCTIONS_MEMORY_MB?"])
       expect(stderr).toContain(words)
   })
+
+  it("only serve says that nothing was started", async () => {
+    const wrong = ["--http-port", "x"]
+    expect((await cli(["config", ...wrong])).stderr).toMatch(/^error: the configuration has a fault\n/)
+    expect((await cli(["serve", ...wrong])).stderr).toMatch(
+      /^error: the configuration has a fault; nothing was started\n/
+    )
+  })
+
+  it.each([["config"], ["serve"]])("%s: refuses a socket in a folder that is not there", async (command) => {
+    const typo = join(folder.path, "tpyo")
+    const data = join(folder.path, `unused-${command}`)
+    const { code, stderr } = await cli([command, "--socket", join(typo, "f.sock"), "--data-dir", data])
+    expect(code).toBe(2)
+    expect(stderr).toContain(`there is no folder ${typo}; correct the path, or make the folder first`)
+    expect([typo, data].filter((path) => existsSync(path))).toEqual([])
+  })
 })
 
 describe.concurrent("no server", () => {
@@ -227,6 +244,32 @@ describe.concurrent("no server", () => {
       expectWords(stderr)
       expect(stderr).toContain(where[1])
       expect(stderr).toContain("bunbase serve")
+    }
+  })
+
+  it("names the folder of a mistyped socket path, and makes none", async () => {
+    const socket = join(folder.path, "typo", "functions.sock")
+    const { code, stderr } = await cli(["fn", "list", "--socket", socket])
+    expect(code).toBe(3)
+    expect(stderr).toBe(
+      `error: no server can be listening on ${socket}, there is no folder ${dirname(socket)}\n` +
+        "  use the path that the server was started with\n"
+    )
+    expect(existsSync(dirname(socket))).toBe(false)
+  })
+
+  it("names the limit that a socket's path is over", async () => {
+    const long = `/tmp/${"x".repeat(103)}`
+    for (const [given, args, env] of [
+      ["--socket", ["--socket", long], {}],
+      ["FUNCTIONS_SOCKET", [], { FUNCTIONS_SOCKET: long }]
+    ] as const) {
+      const { code, stderr } = await cli(["fn", "list", ...args], { env })
+      expect(code).toBe(2)
+      expect(stderr).toBe(
+        `error: ${given} cannot be "${long}": a socket's path has at most 107 bytes, and this one has 108\n` +
+          "  give the path that the server was started with\n"
+      )
     }
   })
 
