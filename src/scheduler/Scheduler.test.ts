@@ -125,6 +125,23 @@ describe("an invocation's one outcome (R-1)", () => {
     expect([most.story, tooMuch.story]).toEqual(["200", "WorkerCrashed:response_too_large"])
   })
 
+  it("is FN_004, in the record too, for an answer with a header that HTTP cannot send", async () => {
+    open()
+    const target = targetOf({ limits: { max_workers: 1 } })
+    const [bad, next] = [service.call(target, { id: "a" }), service.call(target, { id: "b" })]
+    await service.settled()
+    const first = service.workers.last
+    first.respond("a", { headers: { "x-a": "1\r\nset-cookie: forged" } })
+    expect(bad.story).toBe("WorkerCrashed:protocol")
+    await service.settled()
+    // A worker that breaks the protocol is never used again.
+    expect([first.alive, service.workers.last === first]).toEqual([false, false])
+    service.workers.last.respond("b")
+    expect(next.story).toBe("200")
+    expect(outcomes()).toEqual(["FN_004", "ok"])
+    expect(service.records[0]?.detail).toContain('the header "x-a" has a value with a line break')
+  })
+
   it("is FN_003 after OUT_OF_MEMORY, and that worker is replaced", async () => {
     open()
     const target = targetOf()

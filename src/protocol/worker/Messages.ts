@@ -1,4 +1,5 @@
 import { Schema } from "effect"
+import { HEADER_NAME, HEADER_VALUE } from "./headerSyntax.ts"
 import * as Wire from "./Wire.ts"
 
 /**
@@ -10,6 +11,19 @@ const HeaderMap = Schema.Record({
   key: Schema.String,
   value: Schema.Union(Schema.String, Schema.Array(Schema.String))
 })
+const HeaderValue = Schema.String.pipe(Schema.pattern(HEADER_VALUE))
+/** Of an answer: what HTTP can send. A pattern for the keys would only pass over the others. */
+const SendableHeaders = Schema.Record({
+  key: Schema.String,
+  value: Schema.Union(HeaderValue, Schema.Array(HeaderValue))
+}).pipe(
+  Schema.filter((headers) => Object.keys(headers).every((name) => HEADER_NAME.test(name)), {
+    arbitrary: () => (fc) => {
+      const value = fc.stringMatching(HEADER_VALUE)
+      return fc.dictionary(fc.stringMatching(HEADER_NAME), fc.oneof(value, fc.array(value)))
+    }
+  })
+)
 // Not `Struct({})`, which would take an array or a string too.
 const Empty = Schema.Record({ key: Schema.String, value: Schema.Unknown })
 
@@ -30,7 +44,7 @@ export const Response = envelope(
   "response",
   Schema.Struct({
     status: Schema.Int.pipe(Schema.between(200, 599)),
-    headers: HeaderMap,
+    headers: SendableHeaders,
     body: Schema.String
   })
 )

@@ -1,3 +1,4 @@
+import { headerFault } from "./headerSyntax.ts"
 import { LOG_LEVELS, type WorkerMessage } from "./Wire.ts"
 
 /**
@@ -21,15 +22,25 @@ type Fields = Readonly<Record<string, unknown>>
 const isObject = (value: unknown): value is Fields =>
   typeof value === "object" && value !== null && !Array.isArray(value)
 
-const isHeaders = (value: unknown): boolean => {
-  if (!isObject(value)) return false
+const NO_HEADERS = "headers is not a map of strings or arrays of strings"
+
+/** Why these are no headers that HTTP can send, or null: told here, the invocation's record and its caller hear the same. */
+const headersFault = (value: unknown): string | null => {
+  if (!isObject(value)) return NO_HEADERS
   for (const name in value) {
     const held = value[name]
-    if (typeof held === "string") continue
-    if (!Array.isArray(held)) return false
-    for (const one of held) if (typeof one !== "string") return false
+    if (typeof held === "string") {
+      const reason = headerFault(name, held)
+      if (reason !== null) return reason
+      continue
+    }
+    if (!Array.isArray(held)) return NO_HEADERS
+    // A name without any value is checked too.
+    let reason = headerFault(name, "")
+    for (const one of held) reason ??= typeof one === "string" ? headerFault(name, one) : NO_HEADERS
+    if (reason !== null) return reason
   }
-  return true
+  return null
 }
 
 const optionalText = (value: unknown): boolean => value === undefined || typeof value === "string"
@@ -45,7 +56,7 @@ const fault = (type: string, payload: Fields): string | null => {
         return "status is not a whole number from 200 to 599"
       }
       if (typeof payload["body"] !== "string") return "body is not a string"
-      return isHeaders(payload["headers"]) ? null : "headers is not a map of strings or arrays of strings"
+      return headersFault(payload["headers"])
     }
     case "error":
       if (typeof payload["message"] !== "string") return "message is not a string"
