@@ -7,6 +7,9 @@ export interface TransportEvents {
   readonly closed: () => void
 }
 
+/** Where a wire begins: one end of a socket pair, or a unix socket that a fork server listens on. */
+export type WireEnd = { readonly fd: number } | { readonly unix: string }
+
 /**
  * The worker protocol over one end of a socket pair. A socket, not two pipes: Bun's event loop reads and writes sockets
  * directly, while pipes go through a thread pool.
@@ -19,25 +22,28 @@ export class SocketTransport implements Transport {
   #socket: Bun.Socket | null = null
   #closed = false
 
-  /** Takes over the descriptor; what was written before goes out now. Rejects when it is no socket. */
-  async open(fd: number, events: TransportEvents): Promise<void> {
-    const options: Bun.FdSocketOptions = {
-      fd,
-      socket: {
-        data: (_socket, chunk) => events.data(chunk),
-        drain: () => this.#flush(),
-        end: () => this.close(),
-        close: () => {
-          this.#closed = true
-          this.#pending.length = 0
-          events.closed()
-        },
-        error: () => this.close()
-      }
+  /**
+   * Takes over a descriptor, or connects to a listening unix socket; what was written before goes out now. Rejects when that
+   * is no socket, or nobody listens.
+   */
+  async open(to: WireEnd, events: TransportEvents): Promise<void> {
+    const socket: Bun.SocketHandler = {
+      data: (_socket, chunk) => events.data(chunk),
+      drain: () => this.#flush(),
+      end: () => this.close(),
+      close: () => {
+        this.#closed = true
+        this.#pending.length = 0
+        events.closed()
+      },
+      error: () => this.close()
     }
     // Bun takes a descriptor here, as its own FdSocketOptions says; the overloads only do not mention it.
+    const options: Partial<Bun.FdSocketOptions & Bun.UnixSocketOptions> = { ...to, socket }
     this.#socket = await Bun.connect(options as Bun.FdSocketOptions & Bun.UnixSocketOptions)
-    this.#flush()
+    // Given up while it was connecting.
+    if (this.#closed) this.#socket.end()
+    else this.#flush()
   }
 
   write(line: string): void {

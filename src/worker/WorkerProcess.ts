@@ -1,29 +1,22 @@
-import { Deferred, Duration, Effect, type Scope } from "effect"
-import { existsSync } from "node:fs"
+import { Effect, type Scope } from "effect"
 import type { ServerOptions } from "../config/ServerConfig.ts"
-import { DeploymentFailed } from "../domain/Errors.ts"
 import type { WorkerId } from "../domain/Ids.ts"
-import type { Invocation, Target } from "../domain/Invocation.ts"
+import type { Target } from "../domain/Invocation.ts"
 import type { MonotonicClock } from "../domain/MonotonicClock.ts"
-import type { LogEntry, LogPipeline } from "../logs/LogPipeline.ts"
-import { type ErrorPayload, type LogPayload, PROTOCOL_FD_VARIABLE } from "../protocol/worker/Wire.ts"
+import type { LogPipeline } from "../logs/LogPipeline.ts"
+import { PROTOCOL_FD_VARIABLE } from "../protocol/worker/Wire.ts"
 import type { RuntimeCommand } from "./RuntimeCommand.ts"
 import { readSideOutput } from "./SideOutput.ts"
-import { SocketTransport } from "./SocketTransport.ts"
 import type { WorkerFault } from "./WorkerAnswer.ts"
+import { converse, notStarted, type WorkerBody } from "./WorkerConversation.ts"
 import { discardWorkerFolder, makeWorkerFolder } from "./WorkerFolder.ts"
-import { WorkerSession } from "./WorkerSession.ts"
-import { type StartFailure, type Worker, WorkerStartFailed } from "./WorkerSpawner.ts"
+import type { StartFailure, Worker, WorkerStartFailed } from "./WorkerSpawner.ts"
 
-/** How long the bytes that a worker wrote before its end may take to arrive, and an exit to follow a closed wire. */
-const LAST_BYTES_MS = 200
-/** A killed process that the kernel does not let go of (stuck in a device) is given up after this. */
-const REAP_BOUND = Duration.seconds(5)
+type Child = Bun.Subprocess<"ignore", "pipe", "pipe">
 
-interface Process {
-  readonly child: Bun.Subprocess<"ignore", "pipe", "pipe">
-  readonly fd: number
-  readonly folder: string
+/** A worker in a process of its own. */
+interface SpawnedBody extends WorkerBody {
+  readonly child: Child
 }
 
 export interface WorkerProcessOptions {
@@ -75,7 +68,7 @@ const start = (
   target: Target,
   id: WorkerId,
   options: WorkerProcessOptions
-): Effect.Effect<Process, WorkerStartFailed> =>
+): Effect.Effect<SpawnedBody, WorkerStartFailed> =>
   Effect.try({
     try: () => {
       const folder = makeWorkerFolder(options.server.dataDir, `${process.pid}-${id}`)
@@ -84,12 +77,12 @@ const start = (
         const child = Bun.spawn({
           cmd: [...options.parentDeathPrefix, ...(runtime.transport === "stdio" ? asStdio(own) : own)],
           cwd: folder,
-          env: workerEnvironment(target, folder),
+          env: (runtime.environment ?? workerEnvironment)(target, folder),
           // A session and a process group of its own: one signal reaches whatever the function started.
           detached: true,
           stdio: ["ignore", "pipe", "pipe", "socket-fd"]
         })
-        return { child, fd: child.stdio[3] as number, folder }
+        return spawnedBody(child, folder, runtime.load?.(target) ?? null)
       } catch (cause) {
         discardWorkerFolder(folder)
         throw cause
@@ -98,13 +91,7 @@ const start = (
     catch: (cause) => notStarted("the worker process could not be started", cause)
   })
 
-const notStarted = (what: string, cause: unknown): WorkerStartFailed =>
-  new WorkerStartFailed({
-    kind: "spawn",
-    reason: `${what}: ${cause instanceof Error ? cause.message : String(cause)}`
-  })
-
-const signalGroup = (child: Process["child"], signal: "SIGTERM" | "SIGKILL"): void => {
+const signalGroup = (child: Child, signal: "SIGTERM" | "SIGKILL"): void => {
   try {
     process.kill(-child.pid, signal)
   } catch {
@@ -112,51 +99,27 @@ const signalGroup = (child: Process["child"], signal: "SIGTERM" | "SIGKILL"): vo
   }
 }
 
-const exited = (child: Process["child"]): Effect.Effect<void> =>
-  Effect.promise(() => child.exited).pipe(Effect.asVoid)
-
-const describeExit = (child: Process["child"]): WorkerFault =>
+const describeExit = (child: Child): WorkerFault =>
   child.signalCode === null
     ? { kind: "exit", reason: `exited with code ${child.exitCode}` }
     : { kind: "signal", reason: `was ended by ${child.signalCode}` }
 
-/** Asks, then tells, then forces; always ends with the process reaped and its group gone (R-2). */
-const terminate = (process: Process, session: WorkerSession | null, killGrace: Duration.Duration) =>
-  Effect.gen(function* () {
-    const { child } = process
-    const gone = exited(child)
-    if (child.exitCode === null && child.signalCode === null) {
-      const half = Duration.times(killGrace, 0.5)
-      session?.shutdown()
-      const stages = [session === null || session.features.size === 0 ? Duration.zero : half, half]
-      const left = yield* Effect.timeoutOption(gone, stages[0] as Duration.Duration)
-      if (left._tag === "None") {
-        signalGroup(child, "SIGTERM")
-        const termed = yield* Effect.timeoutOption(gone, stages[1] as Duration.Duration)
-        if (termed._tag === "None") signalGroup(child, "SIGKILL")
-      }
-      yield* Effect.timeoutOption(gone, REAP_BOUND)
-    }
+const spawnedBody = (child: Child, folder: string, load: SpawnedBody["load"]): SpawnedBody => ({
+  child,
+  pid: () => child.pid,
+  open: (transport, events) => transport.open({ fd: child.stdio[3] as number }, events),
+  load,
+  booted: () => null,
+  hungUp: () => {},
+  gone: child.exited.then(() => describeExit(child)),
+  isGone: () => child.exitCode !== null || child.signalCode !== null,
+  signal: (signal) => signalGroup(child, signal),
+  discard: () => {
     // What the function started may have outlived it; it shares the group.
     signalGroup(child, "SIGKILL")
-    discardWorkerFolder(process.folder)
-  })
-
-/** A load error as a deployment's failure. Callers see it: the bundle is called by its name, never by its path. */
-const loadFailure = (error: ErrorPayload, { bundlePath }: Target): DeploymentFailed => {
-  if (error.code !== "NO_HANDLER" && !existsSync(bundlePath)) {
-    return new DeploymentFailed({
-      stage: "bundle",
-      reason: "the stored bundle is missing; deploy the version again"
-    })
+    discardWorkerFolder(folder)
   }
-  return new DeploymentFailed({
-    stage: error.code === "NO_HANDLER" ? "handler" : "bundle",
-    reason: error.message.replaceAll(bundlePath, "bundle.js"),
-    ...(error.line === undefined ? {} : { file: "bundle.js", line: error.line }),
-    ...(error.line === undefined || error.column === undefined ? {} : { column: error.column })
-  })
-}
+})
 
 /**
  * One worker process from spawn to reaping (WP). Resolves when it is ready; its end belongs to the scope. What it prints
@@ -167,116 +130,22 @@ export const spawnWorker = (
   target: Target,
   id: WorkerId,
   options: WorkerProcessOptions
-): Effect.Effect<Worker, StartFailure, Scope.Scope> =>
-  Effect.gen(function* () {
-    const ready = yield* Deferred.make<boolean, StartFailure>()
-    const ended = yield* Deferred.make<WorkerFault>()
-    const about = {
-      functionId: target.functionId,
-      functionName: target.name,
-      version: target.version,
-      workerId: id,
-      bundlePath: target.bundlePath
-    }
-    const write = (payload: LogPayload, invocation: Invocation | null): void => {
-      const { metadata } = payload
-      const stack = metadata?.["stack"]
-      const entry: LogEntry = {
-        at: Date.now(),
-        level: payload.level,
-        message: payload.message,
-        ...about,
-        ...(invocation === null ? {} : { invocationId: invocation.id }),
-        ...(metadata === undefined ? {} : { metadata }),
-        ...(typeof stack === "string" ? { stack } : {})
-      }
-      options.log(entry)
-    }
-
-    let session: WorkerSession | null = null
-    const started = yield* Effect.acquireRelease(start(runtime, target, id, options), (process) =>
-      Effect.suspend(() => terminate(process, session, options.server.killGrace))
-    )
-    const { child } = started
-    const kill = (): void => signalGroup(child, "SIGKILL")
-    const fail = (fault: WorkerFault): void => {
-      Deferred.unsafeDone(ended, Effect.succeed(fault))
-      Deferred.unsafeDone(
-        ready,
-        Effect.fail(
-          new WorkerStartFailed({ kind: "exit", reason: `the worker ${fault.reason} before it was ready` })
+): Effect.Effect<Worker, StartFailure, Scope.Scope> => {
+  const { killGrace, startupTimeout } = options.server
+  return converse(
+    start(runtime, target, id, options),
+    target,
+    id,
+    { killGrace, startupTimeout, log: options.log },
+    ({ child }, write) => {
+      const read = (stream: ReadableStream<Uint8Array>, level: "info" | "warn", name: string): void => {
+        const line = (text: string): void => write({ level, message: text, metadata: { stream: name } }, null)
+        readSideOutput(stream, options.clock, line).catch((cause: unknown) =>
+          line(`cannot be read: ${String(cause)}`)
         )
-      )
-    }
-
-    let wireClosed = false
-    let onWireClosed = (): void => {}
-    const transport = new SocketTransport()
-    yield* Effect.addFinalizer(() => Effect.sync(() => transport.close()))
-    const current = new WorkerSession(transport, {
-      ready: (payload) =>
-        Deferred.unsafeDone(ready, Effect.succeed(payload.features?.includes("concurrency") === true)),
-      loadFailed: (error) => Deferred.unsafeDone(ready, Effect.fail(loadFailure(error, target))),
-      log: write,
-      stray: (text) => write({ level: "warn", message: text, metadata: { stream: "protocol" } }, null),
-      faulted: (fault) => {
-        kill()
-        fail(fault)
       }
-    })
-    session = current
-    yield* Effect.tryPromise({
-      try: () =>
-        transport.open(started.fd, {
-          data: (chunk) => current.receive(chunk),
-          closed: () => {
-            wireClosed = true
-            onWireClosed()
-          }
-        }),
-      catch: (cause) => notStarted("the worker's wire could not be opened", cause)
-    })
-
-    const reportEnd = (): void => {
-      const fault = describeExit(child)
-      current.fail(fault)
-      fail(fault)
+      read(child.stdout, "info", "stdout")
+      read(child.stderr, "warn", "stderr")
     }
-    void child.exited.then(() => {
-      // What it wrote before its end may still be on the way; a descendant that holds the wire open must not delay us.
-      if (wireClosed) return reportEnd()
-      const bound = setTimeout(reportEnd, LAST_BYTES_MS)
-      onWireClosed = () => {
-        clearTimeout(bound)
-        reportEnd()
-      }
-    })
-    onWireClosed = () => {
-      // A live worker without its wire is of no use. If it is just ending, its exit code says more than we could.
-      setTimeout(kill, LAST_BYTES_MS).unref()
-    }
-
-    const read = (stream: ReadableStream<Uint8Array>, level: "info" | "warn", name: string): void => {
-      const line = (text: string): void => write({ level, message: text, metadata: { stream: name } }, null)
-      readSideOutput(stream, options.clock, line).catch((cause: unknown) =>
-        line(`cannot be read: ${String(cause)}`)
-      )
-    }
-    read(child.stdout, "info", "stdout")
-    read(child.stderr, "warn", "stderr")
-
-    const multiplexes = yield* Deferred.await(ready).pipe(
-      Effect.timeoutFail({
-        duration: options.server.startupTimeout,
-        onTimeout: () => {
-          kill()
-          return new WorkerStartFailed({
-            kind: "timeout",
-            reason: `the worker was not ready within ${Duration.toMillis(options.server.startupTimeout)} ms`
-          })
-        }
-      }),
-      Effect.tapError(() => Effect.sync(kill))
-    )
-    return { id, pid: child.pid, session: current, multiplexes, ended: Deferred.await(ended), kill }
-  })
+  )
+}

@@ -5,6 +5,7 @@ import {
   type CancelPayload,
   type ErrorPayload,
   type HostMessage,
+  type LoadPayload,
   type LogPayload,
   MAX_LINE_BYTES,
   type ReadyPayload,
@@ -19,6 +20,8 @@ export interface Transport {
 
 /** What a session tells its owner. */
 export interface SessionEvents {
+  /** After `load`: the process runs, and loads the bundle. `ready` follows once it is loaded. */
+  readonly booted?: (payload: ReadyPayload) => void
   readonly ready: (payload: ReadyPayload) => void
   /** The bundle could not be loaded; the worker is of no use. */
   readonly loadFailed: (error: ErrorPayload) => void
@@ -45,6 +48,15 @@ interface InFlight {
 /** Bounds of what one invocation may log (R-12): past either, lines are counted instead of kept. */
 export const LOG_LINES_PER_INVOCATION = 1_000
 export const LOG_BYTES_PER_INVOCATION = 256 * 1024
+/**
+ * How far the worker is.
+ * - `starting`: it loads by itself; its one `ready` says that it is done.
+ * - `booting`: it was sent `load`, and its first `ready`, that the process runs, has not come.
+ * - `loading`: its next `ready` says that the bundle is loaded.
+ * - `open`: it is ready, or has said why it never will be; another `ready` is a fault.
+ */
+type SessionPhase = "starting" | "booting" | "loading" | "open"
+
 const STRAY_LINES = 100
 const STRAY_CHARS = 64 * 1024
 
@@ -62,7 +74,7 @@ export class WorkerSession {
   #pings = new Map<string, () => void>()
   #serial = 0
   #strays = 0
-  #awaitingReady = true
+  #phase: SessionPhase = "starting"
   #dead: WorkerFault | null = null
   features: ReadonlySet<string> = new Set()
 
@@ -120,6 +132,13 @@ export class WorkerSession {
     this.#send({ id, type: "ping", payload: {} })
   }
 
+  /** Has a worker that was started without a bundle load one. It need not have said `ready` yet. Once, and first. */
+  load(payload: LoadPayload): void {
+    if (this.#phase !== "starting") throw new Error("a worker loads one bundle, before anything else")
+    this.#phase = "booting"
+    if (this.#dead === null) this.#send({ id: "", type: "load", payload })
+  }
+
   /** Asks the worker to finish what it has and end. */
   shutdown(): void {
     if (this.#dead === null) this.#send({ id: "", type: "shutdown", payload: {} })
@@ -168,23 +187,39 @@ export class WorkerSession {
       case "response":
         return this.#settle(message.id, { _tag: "Response", payload: message.payload })
       case "error":
-        if (message.id === "" && this.#awaitingReady) {
-          this.#awaitingReady = false
+        if (message.id === "" && this.#phase !== "open") {
+          this.#phase = "open"
           return this.#events.loadFailed(message.payload)
         }
         return this.#settle(message.id, { _tag: "Error", payload: message.payload })
       case "log":
         return this.#log(message.id, message.payload, lineBytes)
       case "ready":
-        if (!this.#awaitingReady) return this.fail({ kind: "protocol", reason: "sent ready twice" })
-        this.#awaitingReady = false
-        this.features = new Set(message.payload.protocol === undefined ? [] : message.payload.features)
-        return this.#events.ready(message.payload)
+        return this.#ready(message.payload)
       case "pong": {
         const pong = this.#pings.get(message.id)
         this.#pings.delete(message.id)
         return pong?.()
       }
+    }
+  }
+
+  #ready(payload: ReadyPayload): void {
+    const features = new Set(payload.protocol === undefined ? [] : payload.features)
+    switch (this.#phase) {
+      case "open":
+        return this.fail({ kind: "protocol", reason: "sent ready twice" })
+      case "booting":
+        if (!features.has("load"))
+          return this.fail({ kind: "protocol", reason: "was sent a bundle to load, and cannot load one" })
+        this.#phase = "loading"
+        this.features = features
+        return this.#events.booted?.(payload)
+      case "starting":
+      case "loading":
+        this.#phase = "open"
+        this.features = features
+        return this.#events.ready(payload)
     }
   }
 

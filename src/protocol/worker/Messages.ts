@@ -36,7 +36,8 @@ export const Ready = envelope(
     protocol: Schema.optional(Schema.String),
     runtime: Schema.optional(Schema.String),
     runtime_version: Schema.optional(Schema.String),
-    features: Schema.optional(Schema.Array(Schema.String))
+    features: Schema.optional(Schema.Array(Schema.String)),
+    pid: Schema.optional(Schema.Int.pipe(Schema.positive()))
   })
 )
 
@@ -93,7 +94,17 @@ export const Load = envelope(
     bundle_path: Schema.String,
     handler: Schema.String,
     env: Schema.Record({ key: Schema.String, value: Schema.String }),
-    capabilities: Schema.optional(Schema.Unknown)
+    capabilities: Schema.optional(Schema.Unknown),
+    limits: Schema.optional(
+      Schema.Struct({
+        memory_mb: Schema.optional(Schema.Finite),
+        stack_kb: Schema.optional(Schema.Finite),
+        cpu_seconds: Schema.optional(Schema.Finite),
+        max_fds: Schema.optional(Schema.Finite),
+        max_processes: Schema.optional(Schema.Finite)
+      })
+    ),
+    zygote: Schema.optional(Schema.String)
   })
 )
 

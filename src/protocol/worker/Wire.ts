@@ -13,7 +13,7 @@ export const PROTOCOL_VERSION = "1.1"
 export const MAX_LINE_BYTES = 64 * 1024 * 1024
 
 /** What a 1.1 worker may announce in `ready`. */
-export const FEATURES = ["concurrency", "cancel", "stream", "ping", "load", "call"] as const
+export const FEATURES = ["concurrency", "cancel", "stream", "ping", "load", "call", "fork"] as const
 export type Feature = (typeof FEATURES)[number]
 
 export const ERROR_CODES = [
@@ -69,7 +69,25 @@ export interface LoadPayload {
   readonly handler: string
   /** Replaces the worker's whole environment for the function. */
   readonly env: Readonly<Record<string, string>>
+  /** What the function may do beyond computing. What the worker can keep from it itself (`eval`), it does. */
   readonly capabilities?: unknown
+  readonly limits?: WorkerLimits
+  /**
+   * To a worker that can fork: load the bundle, then listen on this unix socket instead of serving. Every connection there
+   * is a new worker that has the bundle loaded; this wire becomes the fork server's control channel.
+   */
+  readonly zygote?: string
+}
+
+/** What a worker holds itself to, by its engine and by the kernel (setrlimit). What is left out is not limited. */
+export interface WorkerLimits {
+  /** Of the engine's heap and the process's data, in MiB. */
+  readonly memory_mb?: number
+  readonly stack_kb?: number
+  /** CPU time of the whole process, in seconds. */
+  readonly cpu_seconds?: number
+  readonly max_fds?: number
+  readonly max_processes?: number
 }
 
 export interface CancelPayload {
@@ -90,6 +108,8 @@ export interface ReadyPayload {
   readonly runtime?: string
   readonly runtime_version?: string
   readonly features?: ReadonlyArray<string>
+  /** Of a forked worker: its process id, which its host cannot know otherwise. */
+  readonly pid?: number
 }
 
 export interface ResponsePayload {

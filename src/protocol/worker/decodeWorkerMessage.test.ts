@@ -68,7 +68,8 @@ const keys = fc.constantFrom(
     "column",
     "level"
   ],
-  ...["metadata", "protocol", "runtime", "runtime_version", "features", "__proto__", "constructor", "later"]
+  ...["metadata", "protocol", "runtime", "runtime_version", "features", "pid"],
+  ...["__proto__", "constructor", "later"]
 )
 
 type Mutation = {

@@ -73,10 +73,12 @@ const fault = (type: string, payload: Fields): string | null => {
         ? null
         : "metadata is not an object"
     case "ready": {
-      const { features } = payload
+      const { features, pid } = payload
       if (!optionalText(payload["protocol"])) return "protocol is not a string"
       if (!optionalText(payload["runtime"])) return "runtime is not a string"
       if (!optionalText(payload["runtime_version"])) return "runtime_version is not a string"
+      if (pid !== undefined && !(Number.isSafeInteger(pid) && (pid as number) > 0))
+        return "pid is not a process id"
       return features === undefined ||
         (Array.isArray(features) && features.every((f) => typeof f === "string"))
         ? null
