@@ -38,6 +38,19 @@ describe("consoleLines", () => {
     expect(consoleLines({ ...entry, stack: "Other\n  at x" }, false)).toContain("\n    Other\n    at x\n")
   })
 
+  it("says an error once also where its message stands behind other words", () => {
+    const uncaught = (title: string, stack: string): string =>
+      consoleLines({ at, level: "error", message: `Uncaught exception: ${title}`, stack }, false)
+    expect(uncaught("TypeError: boom", "TypeError: boom\n    at src/hello.ts:9:1")).toBe(
+      "09:05:03.007 ERROR server Uncaught exception: TypeError: boom\n    at src/hello.ts:9:1\n"
+    )
+    expect(uncaught("E: two\nlines", "E: two\nlines\n    at src/hello.ts:9:1")).toBe(
+      "09:05:03.007 ERROR server Uncaught exception: E: two\n    lines\n    at src/hello.ts:9:1\n"
+    )
+    expect(uncaught("E: no frames", "E: no frames")).not.toContain("\n    E:")
+    expect(uncaught("boom", "E: other\n    at x")).toContain("\n    E: other\n    at x\n")
+  })
+
   it("colours only where asked", () => {
     const entry: LogEntry = { at, level: "error", message: "m" }
     expect(consoleLines(entry, false)).not.toContain("\u001b")

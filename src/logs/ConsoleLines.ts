@@ -60,11 +60,16 @@ export const consoleLines = (entry: LogEntry, colour: boolean): string => {
   return `${head} ${first}\n${below.join("")}`
 }
 
-/** A stack begins with "Name: message", which has been said. */
+/** The stack's lines. It begins with "Name: message", and what the message has said is not said again. */
 const frames = (stack: string, message: string): ReadonlyArray<string> => {
   const at = message === "" ? -1 : stack.indexOf(message)
-  const hasHeading = at !== -1 && !stack.slice(0, at).includes("\n")
-  return safe(hasHeading ? stack.slice(at + message.length) : stack)
+  const isHeading = at !== -1 && !stack.slice(0, at).includes("\n")
+  const first = stack.search(/^\s*at /m)
+  const heading = first === -1 ? stack : stack.slice(0, first)
+  // "Uncaught exception: Name: message" ends with it.
+  const isSaid = heading.trim() !== "" && message.endsWith(heading.trimEnd())
+  const rest = isHeading ? stack.slice(at + message.length) : isSaid ? stack.slice(heading.length) : stack
+  return safe(rest)
     .split("\n")
     .map((line) => line.trim())
 }

@@ -6,7 +6,7 @@ import type { MonotonicClock } from "../domain/MonotonicClock.ts"
 import type { LogPipeline } from "../logs/LogPipeline.ts"
 import type { WorkerCounts } from "../protocol/Management.ts"
 import type { ResponsePayload } from "../protocol/worker/Wire.ts"
-import { fromFault, fromWorkerError } from "../worker/invocationError.ts"
+import { fromFault, fromWorkerError, headlineOf } from "../worker/invocationError.ts"
 import type { WorkerAnswer } from "../worker/WorkerAnswer.ts"
 import {
   type StartFailure,
@@ -162,13 +162,13 @@ export class WorkerPool {
       case "Lost":
         return { _tag: "Failed", error: fromFault(answer.fault) }
       case "Error": {
-        const { message, stack } = answer.payload
+        const { stack } = answer.payload
         if (answer.payload.code !== "CANCELLED")
           this.#services.log({
             ...this.#about(id),
             level: "error",
             invocationId: invocation.id,
-            message,
+            message: headlineOf(answer.payload),
             ...(stack === undefined ? {} : { stack, bundlePath: this.target.bundlePath })
           })
         return { _tag: "Failed", error: fromWorkerError(answer.payload, this.target) }

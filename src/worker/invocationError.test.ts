@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest"
 import { targetOf } from "../../tests/support/ScheduledService.ts"
 import { problemOf } from "../protocol/Problem.ts"
 import { ERROR_CODES } from "../protocol/worker/Wire.ts"
-import { fromFault, fromWorkerError } from "./invocationError.ts"
+import { fromFault, fromWorkerError, headlineOf } from "./invocationError.ts"
 
 const target = targetOf({ limits: { memory_mb: 64 } })
 const tell = (code: string, exposeErrors = false) => {
@@ -46,5 +46,25 @@ describe("what a worker's error becomes", () => {
     const error = fromFault({ kind: "signal", reason: "was ended by SIGSEGV" })
     expect(problemOf(error)).toMatchObject({ code: "FN_004", status: 502, retryable: true })
     expect(error.message).toContain("it was ended by SIGSEGV")
+  })
+})
+
+describe("a worker's error in the log", () => {
+  const headline = (message: string, stack?: string) =>
+    headlineOf({ code: "HANDLER_ERROR", message, ...(stack === undefined ? {} : { stack }) })
+
+  it("begins with its class, where its stack says which", () => {
+    expect(headline("no", "TypeError: no\n    at f (fn.ts:1:2)")).toBe("TypeError: no")
+    expect(headline("a\nb", "HttpError: a\nb\n    at f")).toBe("HttpError: a\nb")
+  })
+
+  it("is its message alone otherwise", () => {
+    expect(headline("no")).toBe("no")
+    expect(headline("no", "no\n    at f")).toBe("no")
+    expect(headline("no", "    at no (fn.ts:1:2)")).toBe("no")
+    expect(headline("no", "Some other words: no")).toBe("no")
+    expect(headline("f", "TypeError: x\n    at f")).toBe("f")
+    expect(headline("RangeError", "RangeError\n    at f")).toBe("RangeError")
+    expect(headline("", "Error\n    at f")).toBe("")
   })
 })

@@ -38,6 +38,15 @@ export const fromWorkerError = (payload: ErrorPayload, target: Target): Invocati
   }
 }
 
+/**
+ * An error's message for the log, with its class before it where its stack begins with that: `TypeError: x is undefined`.
+ * The protocol's `message` is without.
+ */
+export const headlineOf = ({ message, stack = "" }: ErrorPayload): string => {
+  const at = message === "" ? -1 : stack.indexOf(message)
+  return at > 0 && /^[\w$.]+: $/.test(stack.slice(0, at)) ? stack.slice(0, at) + message : message
+}
+
 /** The typed error of an invocation whose worker was lost. */
 export const fromFault = (fault: WorkerFault): WorkerCrashed =>
   new WorkerCrashed({ cause: fault.kind, reason: `it ${fault.reason}` })

@@ -99,7 +99,20 @@ const said: ReadonlyArray<readonly [path: string, lines: Said]> = [
       ["info", "written in two"]
     ]
   ],
-  ["/error", [["error", /TypeError: logged, not thrown\n +at .*speaks\.js:\d+:\d+/]]]
+  ["/error", [["error", /^TypeError: logged, not thrown(\n +at .*speaks\.js:\d+:\d+\)?)+$/]]],
+  [
+    "/errors",
+    [
+      [
+        "error",
+        /^failed: Error: outer(\n +at .*speaks\.js:.*)+\nCaused by: RangeError: inner(\n +at .*speaks\.js:.*)+$/
+      ],
+      [
+        "error",
+        /^AggregateError: several(\n +at .*speaks\.js:.*)+\nError 1 of 2: TypeError: one(\n +at .*speaks\.js:.*)+\nError 2 of 2: TypeError: two(\n +at .*speaks\.js:.*)+$/
+      ]
+    ]
+  ]
 ]
 
 describe("the console", () => {

@@ -50,10 +50,10 @@ describe("cancellation", () => {
 
 describe("failures outside of the handler's promise", () => {
   const cases: ReadonlyArray<readonly [path: string, message: string, stack?: string]> = [
-    ["/rejection", "Unhandled rejection: nobody caught this", "Error: nobody caught this"],
+    ["/rejection", "Unhandled rejection: Error: nobody caught this", "Error: nobody caught this"],
     ["/rejection-null", "Unhandled rejection: null was thrown"],
-    ["/timer", "Uncaught exception: thrown in a timer", "TypeError: thrown in a timer"],
-    ["/tick", "Uncaught exception: thrown in a tick", "Error: thrown in a tick"],
+    ["/timer", "Uncaught exception: TypeError: thrown in a timer", "TypeError: thrown in a timer"],
+    ["/tick", "Uncaught exception: Error: thrown in a tick", "Error: thrown in a tick"],
     ["/string", "Uncaught exception: a thrown string"]
   ]
 
@@ -66,7 +66,7 @@ describe("failures outside of the handler's promise", () => {
       expect(logs, path).toHaveLength(1)
       expect(logs[0], path).toMatchObject({ level: "error", message })
       expect(logs[0]?.metadata?.["stack"] ?? "", path).toContain(stack ?? "")
-      expect(logs[0]?.metadata?.["stack"] ?? "", path).not.toContain("src/guest")
+      expect(logs[0]?.metadata?.["stack"] ?? "", path).not.toMatch(/src\/guest|node:|native/)
     }
     expect(await guest.response({ path: "/double" })).toMatchObject({ text: "first" })
     await guest.settled()

@@ -70,4 +70,16 @@ it("a thrown error is logged with its stack in the TypeScript it was written in,
   expect(text).toMatch(/thrower\.ts:4:/)
   expect(text).toMatch(/thrower\.ts:9:/)
   expect(mine.filter((line) => JSON.stringify(line).includes("FN_004"))).toHaveLength(1)
+  const [told] = mine.filter((line) => line["level"] === "error")
+  expect(told?.["message"]).toBe("Error: deliberate failure")
+  // Its own frames, and nothing of the runtime's or of the guest program's.
+  expect(String(told?.["stack"]).split("\n")).toEqual([
+    "Error: deliberate failure",
+    expect.stringMatching(/^ {4}at fail \(thrower\.ts:4:\d+\)$/),
+    expect.stringMatching(/^ {4}at .*thrower\.ts:9:\d+\)?$/)
+  ])
+  await server.printed(/Error: deliberate failure/)
+  expect(server.output()).toMatch(
+    /ERROR thrower@v1 the-one Error: deliberate failure\n {4}at fail \(thrower\.ts:4:\d+\)\n {4}at .*thrower\.ts:9:\d+\)?\n/
+  )
 })

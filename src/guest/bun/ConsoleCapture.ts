@@ -1,9 +1,10 @@
 import type { LogLevel } from "../../protocol/worker/Wire.ts"
+import { ownFrames } from "./Frames.ts"
 import { formatLog } from "./formatLog.ts"
 import { hardenedMap, inspect, NativeError } from "./Intrinsics.ts"
 import type { Speaker } from "./Speaker.ts"
 import { textOfChunk } from "./OutputStream.ts"
-import { ownFrames, show } from "./Thrown.ts"
+import { show } from "./Thrown.ts"
 
 /** Labels that `count` and `time` remember; past it, new ones are not taken up. */
 const MAX_LABELS = 1_000

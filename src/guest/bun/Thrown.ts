@@ -1,5 +1,6 @@
+import { isFrame, ownFrames } from "./Frames.ts"
+import { inspect, isArray, isInteger, NativeError } from "./Intrinsics.ts"
 import type { ErrorFields } from "./Lines.ts"
-import { inspect, isInteger, NativeError } from "./Intrinsics.ts"
 
 /**
  * What can be said about a thrown value, whatever it is: null, a string, an error whose getters throw. Nothing here
@@ -30,65 +31,118 @@ const isError = (value: object): boolean => {
 const DEPTH = 2
 const shown = { colors: false, depth: DEPTH }
 
-/** A value as Bun's console shows it; never throws. */
-export const show = (value: unknown, options: Bun.BunInspectOptions = shown): string => {
+/**
+ * A value as Bun's console shows it, but an error as `describeThrown` does, with its fields: without the lines of code around
+ * the place. Never throws.
+ */
+export const show = (value: unknown, options?: Bun.BunInspectOptions): string => {
   try {
-    const text = ownFrames(inspect(value, options))
+    if (options === undefined && value instanceof NativeError) return errorText(value, [], fieldsOf(value))
+    const text = ownFrames(inspect(value, options ?? shown))
     return text.endsWith("\n") ? text.slice(0, -1) : text
   } catch {
     return `[${typeof value} that cannot be shown]`
   }
 }
 
-// Frames of the guest say nothing to a function's author, and their paths are the service's own.
-const guestPath = import.meta.filename.endsWith(".ts") ? `${import.meta.dirname}/` : import.meta.filename
-/** A stack without the guest's own frames. */
-export const ownFrames = (stack: string): string => {
-  if (!stack.includes(guestPath)) return stack
-  let kept = ""
-  let start = 0
-  while (start < stack.length) {
-    let end = stack.indexOf("\n", start)
-    if (end === -1) end = stack.length
-    const line = stack.slice(start, end)
-    if (!line.includes(guestPath)) kept += kept === "" ? line : `\n${line}`
-    start = end + 1
+/** The class as the error's author knows it: the name that it was given, else that of its class. */
+const classOf = (error: object): string => {
+  const name = read(error, "name")
+  if (typeof name === "string" && name !== "" && name !== "Error") return name
+  const maker = read(error, "constructor")
+  const made = isObject(maker) ? read(maker, "name") : undefined
+  return typeof made === "string" && made !== "" && made !== "Object" ? made : "Error"
+}
+
+const messageOf = (error: object): string => {
+  const message = read(error, "message")
+  return typeof message === "string" ? message : ""
+}
+
+/** What stands over the frames: `TypeError: x is not a function`. The engine's own says `Error` for every derived class. */
+const headingOf = (error: object): string => {
+  const message = messageOf(error)
+  return message === "" ? classOf(error) : `${classOf(error)}: ${message}`
+}
+
+/** The frames of a stack, each after a newline; the whole where it is none that the engine made. */
+const framesOf = (stack: string, message: string): string => {
+  const said = message === "" ? -1 : stack.indexOf(message)
+  if (said !== -1 && !stack.slice(0, said).includes("\n")) return stack.slice(said + message.length)
+  // The message is empty, or another one by now.
+  let at = 0
+  for (let start = 0; start !== -1; start = at === -1 ? -1 : at + 1) {
+    at = stack.indexOf("\n", start)
+    if (isFrame(stack.slice(start, at === -1 ? undefined : at))) return `\n${stack.slice(start)}`
   }
-  return kept
+  return stack.includes("\n") ? `\n${stack}` : ""
 }
 
-const MAX_CAUSES = 5
+/** Errors that are shown with one: its causes, theirs, and those that it gathers. */
+const MAX_ERRORS = 16
 
-const stackOf = (error: object, depth: number): string | undefined => {
+/** An error, its stack, its causes and the errors that it gathers. `known` are those that it was reached through. */
+const errorText = (error: object, known: Array<object>, more: string): string => {
+  known.push(error)
   const stack = read(error, "stack")
-  if (typeof stack !== "string") return undefined
-  const own = ownFrames(stack)
+  const frames = typeof stack === "string" ? framesOf(stack, messageOf(error)) : ""
+  let text = ownFrames(headingOf(error) + frames) + more
   const cause = read(error, "cause")
-  if (cause === undefined || depth >= MAX_CAUSES) return own
-  const caused = isObject(cause) && isError(cause) ? (stackOf(cause, depth + 1) ?? show(cause)) : show(cause)
-  return `${own}\nCaused by: ${caused}`
+  if (cause !== undefined) text += `\nCaused by: ${relatedText(cause, known)}`
+  const errors = read(error, "errors")
+  if (!isArray(errors)) return text
+  for (let i = 0; i < errors.length; i += 1) {
+    if (i >= MAX_ERRORS || known.length >= MAX_ERRORS)
+      return `${text}\n… and ${errors.length - i} more errors`
+    text += `\nError ${i + 1} of ${errors.length}: ${relatedText(errors[i], known)}`
+  }
+  return text
 }
+
+const relatedText = (value: unknown, known: Array<object>): string => {
+  if (!isObject(value) || !isError(value)) return show(value)
+  for (const one of known) if (one === value) return `${headingOf(value)} (shown above)`
+  return known.length >= MAX_ERRORS ? headingOf(value) : errorText(value, known, "")
+}
+
+/** Fields that errors have anyway, or that are shown otherwise. */
+const usualFields = ["name", "message", "stack", "cause", "errors"]
+const engineFields = ["line", "column", "originalLine", "originalColumn", "sourceURL"]
+
+/** What an error carries besides, e.g. a `code`, as the console shows an object; empty where there is nothing. */
+const fieldsOf = (error: object): string => {
+  const fields: Record<string, unknown> = {}
+  let some = false
+  for (const name of Object.keys(error)) {
+    if (usualFields.includes(name) || engineFields.includes(name)) continue
+    fields[name] = read(error, name)
+    some = true
+  }
+  return some ? `\n${ownFrames(inspect(fields, shown))}` : ""
+}
+
+export interface Described extends ErrorFields {
+  /** The message, with the error's class before it. */
+  readonly title: string
+}
+
+const plainly = (message: string): Described => ({ message, title: message })
 
 /** Message and stack of a thrown value. */
-export const describeThrown = (thrown: unknown): ErrorFields => {
+export const describeThrown = (thrown: unknown): Described => {
   try {
-    if (thrown === "") return { message: "an empty string was thrown" }
-    if (!isObject(thrown))
-      return { message: typeof thrown === "string" ? thrown : `${show(thrown)} was thrown` }
-    if (!isError(thrown)) return { message: `${show(thrown)} was thrown` }
-    const message = read(thrown, "message")
-    const name = read(thrown, "name")
+    if (thrown === "") return plainly("an empty string was thrown")
+    if (!isObject(thrown)) return plainly(typeof thrown === "string" ? thrown : `${show(thrown)} was thrown`)
+    if (!isError(thrown)) return plainly(`${show(thrown)} was thrown`)
+    const title = headingOf(thrown)
+    const text = errorText(thrown, [], "")
     return {
-      message:
-        typeof message === "string" && message !== ""
-          ? message
-          : typeof name === "string" && name !== ""
-            ? name
-            : "Error",
-      stack: stackOf(thrown, 0)
+      message: messageOf(thrown) || classOf(thrown),
+      title,
+      stack: text === title ? undefined : text
     }
   } catch {
-    return { message: "something that cannot be described was thrown" }
+    return plainly("something that cannot be described was thrown")
   }
 }
 

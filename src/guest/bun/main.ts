@@ -43,8 +43,8 @@ const openTransport = async (): Promise<Transport> => {
 }
 
 const uncaught = (title: string) => (thrown: unknown) => {
-  const { message, stack } = describeThrown(thrown)
-  invocations.likelySpeaker().say("error", `${title}: ${message}`, stack)
+  const described = describeThrown(thrown)
+  invocations.likelySpeaker().say("error", `${title}: ${described.title}`, described.stack)
 }
 
 const boot = async (): Promise<void> => {
