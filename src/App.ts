@@ -1,14 +1,16 @@
-import { Console, Context, Duration, Effect, Fiber, Layer, Option } from "effect"
-import { rmSync } from "node:fs"
-import { ServerConfig, type ServerOptions } from "./config/ServerConfig.ts"
+import { Console, Context, Duration, Effect, Either, Fiber, Layer, Option } from "effect"
+import { existsSync, rmSync } from "node:fs"
+import { defaultOptions, ServerConfig, type ServerOptions } from "./config/ServerConfig.ts"
 import * as AvailableRuntimes from "./deploy/AvailableRuntimes.ts"
-import { deployExamples } from "./deploy/exampleFunctions.ts"
+import { type DeployedExample, deployExamples } from "./deploy/exampleFunctions.ts"
 import * as Functions from "./deploy/Functions.ts"
 import * as MonotonicClock from "./domain/MonotonicClock.ts"
 import * as HttpServer from "./gateway/HttpServer.ts"
 import * as Readiness from "./gateway/Readiness.ts"
 import * as IpcServer from "./ipc/IpcServer.ts"
+import * as SocketFile from "./ipc/SocketFile.ts"
 import * as JsonlLogPipeline from "./logs/JsonlLogPipeline.ts"
+import { LogPipeline } from "./logs/LogPipeline.ts"
 import * as WorkerPools from "./pool/WorkerPools.ts"
 import * as Router from "./router/Router.ts"
 import * as Scheduler from "./scheduler/Scheduler.ts"
@@ -23,6 +25,8 @@ export interface RunOptions {
   readonly options: ServerOptions
   /** Deploy the project's examples once the server is up. */
   readonly examples: boolean
+  /** How the lines that the server prints to be typed call the program, and where they find the examples. */
+  readonly typed: { readonly command: string; readonly examples: string }
 }
 
 /** Workers' temp folders: emptied at start of what a killed server left, and removed at the end. */
@@ -54,7 +58,11 @@ const core = (options: ServerOptions) =>
     )
   )
 
-const doors = Layer.mergeAll(HttpServer.layer, IpcServer.layer)
+/** The socket opens second: its PING tells where HTTP is. */
+const socketDoor = Layer.unwrapEffect(
+  Effect.map(HttpServer.HttpServer, ({ address }) => IpcServer.layer(localUrl(address.url)))
+)
+const doors = socketDoor.pipe(Layer.provideMerge(HttpServer.layer))
 
 /**
  * The first SIGTERM or SIGINT. A second one ends the process at once (R-8): its workers end with it, by the kernel's hand,
@@ -86,11 +94,29 @@ const LAST_ANSWERS = Duration.seconds(1)
 
 const count = (many: number, noun: string): string => `${many} ${noun}${many === 1 ? "" : "s"}`
 
+/** Where programs of this machine reach an address: one that stands for all addresses is none that can be called. */
+const localUrl = (url: string): string =>
+  url.replace("//0.0.0.0:", "//127.0.0.1:").replace("//[::]:", "//[::1]:")
+
+/**
+ * What is taken refuses a start before anything is made for it: a new data folder would be left behind. In a folder that is
+ * there its lock says more, so it is asked first.
+ */
+const refuseTaken = (options: ServerOptions) =>
+  existsSync(options.dataDir)
+    ? Effect.void
+    : Effect.zipRight(
+        SocketFile.refuseTaken(options.socketPath),
+        HttpServer.refuseTaken(options.httpHost, options.httpPort)
+      )
+
 /**
  * Runs one server until it is told to stop, then drains it and closes everything in order. Fails with the typed error of
  * whatever could not be opened; nothing is left behind then.
  */
-export const run = ({ examples, options }: RunOptions) =>
+export const run = (runOptions: RunOptions) => Effect.zipRight(serve(runOptions), Console.log("stopped"))
+
+const serve = ({ examples, options, typed }: RunOptions) =>
   Effect.scoped(
     Effect.gen(function* () {
       // Listened for from the start: a signal during start-up must not leave half a server behind.
@@ -103,6 +129,7 @@ export const run = ({ examples, options }: RunOptions) =>
       }
       const stopping = yield* Effect.forkScoped(stopSignal(leave))
       const serving = Effect.gen(function* () {
+        yield* refuseTaken(options)
         const context = yield* Layer.build(core(options))
         const functions = Context.get(context, Functions.Functions)
         const readiness = Context.get(context, Readiness.Readiness)
@@ -113,30 +140,30 @@ export const run = ({ examples, options }: RunOptions) =>
         const ipc = Context.get(opened, IpcServer.IpcServer)
         readiness.state = "ready"
         open = true
-        yield* Console.log(
-          [
-            `BunBase Functions ${VERSION} is ready`,
-            `  HTTP     ${http.address.url}`,
-            `  socket   ${options.socketPath}`,
-            `  data     ${options.dataDir} (${count(restored, "function")} deployed)`
-          ].join("\n")
-        )
-        return { functions, http, ipc, readiness, scheduler: Context.get(context, Scheduler.Scheduler) }
+        return { context, functions, http, ipc, readiness, restored }
       })
       const started = yield* Effect.raceFirst(
         Effect.asSome(serving),
         Effect.as(Fiber.join(stopping), Option.none())
       )
       if (Option.isNone(started)) return
-      const { functions, http, ipc, readiness, scheduler } = started.value
-      if (examples) {
-        // Beside the wait for a signal, not before it: the doors are open, and what is in flight has to be drained.
-        yield* Effect.forkScoped(
-          showExamples(http.address.url).pipe(Effect.provideService(Functions.Functions, functions))
-        )
-      }
+      const { context, functions, http, ipc, readiness, restored } = started.value
+      const scheduler = Context.get(context, Scheduler.Scheduler)
+      // Beside the wait for a signal, not before it: the doors are open, and what is in flight has to be drained.
+      const welcome = yield* Effect.forkScoped(
+        Effect.gen(function* () {
+          const deployed = examples ? yield* Effect.either(deployExamples) : null
+          // What was said until now stands before the words that are to be found again, not among them.
+          yield* Context.get(context, LogPipeline).flushed
+          yield* Console.log(banner({ options, typed, restored, deployed, url: http.address.url }))
+          if (deployed !== null && Either.isLeft(deployed)) {
+            yield* Console.error(`the examples were not deployed: ${deployed.left.message}`)
+          }
+        }).pipe(Effect.provideService(Functions.Functions, functions))
+      )
 
       const signal = yield* Fiber.join(stopping)
+      yield* Fiber.interruptFork(welcome)
       readiness.state = "draining"
       yield* Console.log(`${signal}: stopping; what is in flight may finish. Once more to end at once.`)
       const drain = yield* Effect.forkScoped(
@@ -154,20 +181,38 @@ export const run = ({ examples, options }: RunOptions) =>
     })
   )
 
-/** Deploys the examples and shows how to call the first of them. A failure here is told, and the server goes on. */
-const showExamples = (url: string) =>
-  deployExamples.pipe(
-    Effect.flatMap((deployed) =>
-      Console.log(
-        [
-          `  examples ${deployed.map((one) => one.name).join(", ")}`,
+/** What the server says once it is open, whole, with lines to type. */
+const banner = ({
+  deployed,
+  options,
+  restored,
+  typed,
+  url
+}: {
+  readonly options: ServerOptions
+  readonly typed: RunOptions["typed"]
+  readonly restored: number
+  /** Null where no examples were asked for. */
+  readonly deployed: Either.Either<ReadonlyArray<DeployedExample>, unknown> | null
+  readonly url: string
+}): string => {
+  const examples = deployed === null ? [] : Either.getOrElse(deployed, () => [])
+  const functions = restored + examples.filter(({ outcome }) => outcome === "deployed").length
+  const socket = options.socketPath === defaultOptions().socketPath ? "" : ` --socket ${options.socketPath}`
+  return [
+    `BunBase Functions ${VERSION} is ready`,
+    `  HTTP     ${url}`,
+    `  socket   ${options.socketPath}`,
+    `  data     ${options.dataDir} (${count(functions, "function")} deployed)`,
+    ...(examples.length === 0
+      ? []
+      : [
+          `  examples ${examples.map(({ name }) => name).join(", ")}`,
           "",
           "Call one:",
-          `  curl '${url}/functions/hello-world?name=Alice'`,
-          "Change examples/hello-world.ts, then:",
-          "  bin/bunbase fn deploy hello-world examples/hello-world.ts"
-        ].join("\n")
-      )
-    ),
-    Effect.catchAll((error) => Console.error(`the examples were not deployed: ${error.message}`))
-  )
+          `  curl '${localUrl(url)}/functions/hello-world?name=Alice'`,
+          `Change ${typed.examples}/hello-world.ts, then:`,
+          `  ${typed.command} fn deploy hello-world ${typed.examples}/hello-world.ts${socket}`
+        ])
+  ].join("\n")
+}

@@ -23,6 +23,8 @@ export class CliFailure extends Data.TaggedError("CliFailure")<{
   readonly details?: ReadonlyArray<string>
   /** One line: what to do next. */
   readonly next?: string
+  /** The invocation that failed, where there was one: its lines in the log bear this id. */
+  readonly invocationId?: string
 }> {
   override get message() {
     return [

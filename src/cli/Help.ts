@@ -47,7 +47,7 @@ export const programHelp = (
       "Flags",
       columns([
         ["-h, --help", "Show help; also behind any command."],
-        ["    --version", "Show the version."],
+        ["-v, --version", "Show the version."],
         ["    --completions SHELL", "Print a completion script for bash, zsh or fish."]
       ])
     ],

@@ -19,6 +19,48 @@ export const functions: CommandGroup = {
   commands: [init, build, deploy, list, get, versions, invoke]
 }
 
+/**
+ * What people look for, and this version does not have: what can be done instead. Keyed by what they type after
+ * `bunbase fn`; several words for one thing say the same.
+ */
+const deletion =
+  "give it no calls, and its workers end by themselves; to be rid of all functions, stop the server and remove its data folder"
+const logs =
+  "they are in the folder logs of the data folder, a file per day, and on the server's terminal; see: docs/getting-started.md"
+const fixed =
+  "settings are fixed when a function is registered: deploy it under another name, with the flags of `bunbase fn deploy`"
+export const notInThisVersion: ReadonlyMap<string, string> = new Map([
+  ["delete", deletion],
+  ["remove", deletion],
+  ["rm", deletion],
+  ["undeploy", deletion],
+  ["rollback", "deploy the earlier code as a new version: bunbase fn deploy NAME FILE --version LABEL"],
+  ["logs", logs],
+  ["log", logs],
+  ["metrics", "workers and queue are shown by: bunbase fn get NAME"],
+  ["stats", "workers and queue are shown by: bunbase fn get NAME"],
+  ["update", fixed],
+  ["set", fixed],
+  ["env", fixed],
+  ["secrets", fixed]
+])
+
+/** Other words for commands that there are. */
+export const otherWords: ReadonlyMap<string, string> = new Map([
+  ["create", "init"],
+  ["new", "init"],
+  ["register", "deploy"],
+  ["push", "deploy"],
+  ["publish", "deploy"],
+  ["ls", "list"],
+  ["show", "get"],
+  ["info", "get"],
+  ["status", "get"],
+  ["call", "invoke"],
+  ["run", "invoke"],
+  ["exec", "invoke"]
+])
+
 export const summary = "BunBase Functions: serverless functions on one machine."
 
 export const examples: ReadonlyArray<string> = [

@@ -34,6 +34,8 @@ export interface Connection {
   readonly call: <A>(
     use: (client: FunctionsClient, signal: AbortSignal) => Promise<A>
   ) => Effect.Effect<A, CliFailure>
+  /** Where this server takes HTTP, and where its log files are: null where it does not tell. */
+  readonly whereabouts: Effect.Effect<{ readonly httpUrl: string | null; readonly logsDir: string | null }>
   /** The flags that lead here again, for lines that are printed to be typed; begins with a space unless empty. */
   readonly flags: string
   /** Null for a socket. */
@@ -80,10 +82,19 @@ export const connect = ({
     )
     return {
       call: (use) => Effect.tryPromise({ try: (signal) => use(client, signal), catch: failureOf }),
+      whereabouts:
+        url === undefined
+          ? Effect.tryPromise((signal) => client.ping({ signal, timeoutMs: PING_PATIENCE_MS })).pipe(
+              Effect.orElseSucceed(() => ({ httpUrl: null, logsDir: null }))
+            )
+          : Effect.succeed({ httpUrl: url.replace(/\/+$/, ""), logsDir: null }),
       flags: url === undefined ? (socket === undefined ? "" : ` --socket ${socket}`) : ` --url ${url}`,
       url: url === undefined ? null : url.replace(/\/+$/, "")
     }
   })
+
+/** What is asked beside an answer must not hold it up. */
+const PING_PATIENCE_MS = 500
 
 /** The client's errors, told by their names: importing its classes would load it before it is needed. */
 const failureOf = (cause: unknown): CliFailure => {
@@ -103,7 +114,9 @@ const failureOf = (cause: unknown): CliFailure => {
     return new CliFailure({
       exitCode: ExitCode.usage,
       what: `${cause.code}: the server refused this`,
-      details: cause.violations.map(({ field, message }) => (field === "" ? message : `${field}: ${message}`))
+      details: cause.violations.map(({ field, message }) =>
+        field === "" ? withFlags(message) : `${fieldLabel(field)}: ${withFlags(message)}`
+      )
     })
   }
   const lines = cause.message.split("\n")
@@ -114,18 +127,58 @@ const failureOf = (cause: unknown): CliFailure => {
       details: lines
     })
   }
-  const { what, ...advice } = splitAdvice(cause.message)
+  const { what, next } = splitAdvice(cause.code === "FN_006" ? withFlags(cause.message) : cause.message)
+  const advice = cause.status === 401 ? `set ${KEY_VARIABLE} to the server's key` : next
+  const details = invocationDetails(cause)
   return new CliFailure({
-    exitCode: ExitCode.failed,
+    exitCode: cause.code === "FN_006" ? ExitCode.usage : ExitCode.failed,
     what: `${cause.code}: ${what}`,
-    ...(cause.status === 401 ? { next: `set ${KEY_VARIABLE} to the server's key` } : advice)
+    ...(details.length === 0 ? {} : { details }),
+    ...(advice === undefined ? {} : { next: advice }),
+    ...(cause.invocationId === null ? {} : { invocationId: cause.invocationId })
   })
 }
+
+/** What a caller may want to know of the invocation itself. */
+const invocationDetails = ({ code, invocationId, message, retryable }: Refusal): ReadonlyArray<string> => [
+  // What was refused at the door leaves no record: its id leads nowhere.
+  ...(invocationId === null || code === "FN_001" || code === "FN_006" ? [] : [`invocation ${invocationId}`]),
+  ...(!retryable || message.includes("try again")
+    ? []
+    : [
+        MAY_HAVE_RUN.has(code)
+          ? "retryable, but it may have run already: try again if running twice does no harm"
+          : "retryable: trying again later may help"
+      ])
+]
+const MAY_HAVE_RUN: ReadonlySet<string> = new Set(["FN_002", "FN_003", "FN_004"])
+
+/** The server speaks of its options by their names in a file; at the command line they are flags. */
+const withFlags = (text: string): string =>
+  text.replaceAll(/(?<![\w"'-])[a-z]+(?:_[a-z]+)+(?![\w"'])/g, (word) => flagByName.get(word) ?? word)
+const flagByName: ReadonlyMap<string, string> = new Map([
+  ...serverOptions.flatMap(({ flag, name }) => (flag === null ? [] : [[name, `--${flag}`] as const])),
+  ["timeout_seconds", "--timeout-seconds"],
+  ["expose_errors", "--expose-errors"]
+])
+
+/** A field of a registration or of a call, as the flag or argument that sets it. */
+const fieldLabel = (field: string): string => {
+  const [first = "", ...rest] = field.split(".")
+  if (first === "name") return "NAME"
+  if (first === "capabilities") return "--profile"
+  if (first === "env" && rest.length > 0) return `--env ${rest.join(".")}`
+  if (first === "headers" && rest.length > 0) return `--header ${rest.join(".")}`
+  return flagByName.get(field) ?? (PLAIN_FLAGS.has(field) ? `--${field}` : field)
+}
+const PLAIN_FLAGS: ReadonlySet<string> = new Set(["runtime", "handler", "env", "version", "method", "path"])
 
 interface Refusal extends Error {
   readonly code: string
   readonly status: number
   readonly title: string
+  readonly retryable: boolean
+  readonly invocationId: string | null
   readonly violations: ReadonlyArray<{ readonly field: string; readonly message: string }>
 }
 const isRefusal = (cause: Error): cause is Refusal => cause.name === "FunctionsError"

@@ -5,6 +5,7 @@ import { join } from "node:path"
 import type { DeploymentView, FunctionView, RegisterInput, VersionView } from "../client/index.ts"
 import { type BuiltFunction, buildFunction } from "./buildFunction.ts"
 import { CliFailure, ExitCode } from "./CliFailure.ts"
+import { commandWord } from "./commandWord.ts"
 import { argument, command, option, toggle } from "./CommandLine.ts"
 import { type Connection, connect, connectionFlags } from "./connection.ts"
 import { differences, readSettings, settingsFlags } from "./functionSettings.ts"
@@ -53,7 +54,7 @@ export const deploy = command({
       const registered = existing ?? (yield* register(connection, settings))
       const deployed = yield* withProgress(`deploying ${name}`, put(connection, name, version, known, bundle))
       const millis = performance.now() - began
-      const call = callLines(name, connection, yield* httpAddress(connection, registered))
+      const call = callLines(name, connection, (yield* connection.whereabouts).httpUrl)
       yield* json
         ? printJson({
             outcome: "deployed",
@@ -161,25 +162,7 @@ const throughFile = (
     (folder) => Effect.promise(() => rm(folder, { recursive: true, force: true }))
   )
 
-/**
- * Where the function can be called over HTTP. A socket does not tell; but the server is most likely at the address that this
- * environment says, and whether the one there is the same is shown by the function's id. Null where that is not so.
- */
-const httpAddress = ({ url }: Connection, view: FunctionView): Effect.Effect<string | null> => {
-  if (url !== null) return Effect.succeed(url)
-  const host = process.env["FUNCTIONS_HTTP_HOST"] || "127.0.0.1"
-  const likely = `http://${host.includes(":") ? `[${host}]` : host}:${process.env["FUNCTIONS_HTTP_PORT"] || "8080"}`
-  return Effect.tryPromise(async () => {
-    const signal = AbortSignal.timeout(HTTP_PATIENCE_MS)
-    const answer = await fetch(`${likely}/api/functions/${view.function_id}`, { signal, redirect: "error" })
-    const same =
-      answer.ok && ((await answer.json()) as { function_id?: unknown }).function_id === view.function_id
-    return same ? likely : null
-  }).pipe(Effect.orElseSucceed(() => null))
-}
-const HTTP_PATIENCE_MS = 300
-
 const callLines = (name: string, { flags }: Connection, address: string | null): ReadonlyArray<string> => [
   ...(address === null ? [] : [`curl ${address}/functions/${name}`]),
-  `bunbase fn invoke ${name}${flags}`
+  `${commandWord()} fn invoke ${name}${flags}`
 ]

@@ -1,10 +1,11 @@
 import { Effect } from "effect"
 import { mkdir, writeFile } from "node:fs/promises"
-import { join } from "node:path"
+import { isAbsolute, join } from "node:path"
 import { argument, command, option, toggle } from "./CommandLine.ts"
 import { refusedNames, runtimeRefusal } from "../domain/NotYet.ts"
 import { RUNTIMES } from "./buildFunction.ts"
 import { CliFailure, ExitCode, usage } from "./CliFailure.ts"
+import { commandWord, shellWord } from "./commandWord.ts"
 import { print } from "./Output.ts"
 
 export const init = command({
@@ -31,6 +32,9 @@ export const init = command({
       }
       const folder = dir ?? name
       const file = join(folder, "index.ts")
+      // With its dot it cannot be taken for a name, and works as typed.
+      const typed = shellWord(isAbsolute(folder) || /^\.\.?(\/|$)/.test(folder) ? folder : `./${folder}`)
+      const program = commandWord()
       yield* Effect.tryPromise({
         try: async () => {
           await mkdir(folder, { recursive: true })
@@ -40,7 +44,14 @@ export const init = command({
       })
       const runtimeFlag = runtime === undefined || runtime === "bun" ? "" : ` --runtime ${runtime}`
       yield* print(
-        `wrote ${file}\n\nnext:\n  bunbase fn deploy ${name} ${folder}${runtimeFlag}\n  bunbase fn invoke ${name} --path '/?name=you'\n`
+        [
+          `wrote ${file}`,
+          "",
+          "next:",
+          `  ${program} fn deploy ${name} ${typed}${runtimeFlag}`,
+          `  ${program} fn invoke ${name} --path '/?name=you'`,
+          ""
+        ].join("\n")
       )
     })
 })

@@ -4,14 +4,15 @@ import { STATUS_CODES } from "node:http"
 import type { InvokeResult } from "../client/index.ts"
 import { CliFailure, ExitCode, silent, usage } from "./CliFailure.ts"
 import { argument, command, option, repeatedOption, toggle } from "./CommandLine.ts"
-import { connect, connectionFlags } from "./connection.ts"
+import { type Connection, connect, connectionFlags } from "./connection.ts"
 import { print, withProgress } from "./Output.ts"
+import { shellWord } from "./commandWord.ts"
 
 export const invoke = command({
   name: "invoke",
   summary: "call a function and print its answer",
   details: [
-    "The body goes to stdout as it is, to the byte. The exit code is 0 for a status below 400, and 1 otherwise; an error of the " +
+    "The body goes to stdout as it is, to the byte; on a terminal a line break is added where it has none. The exit code is 0 for a status below 400, and 1 otherwise; an error of the " +
       "service (time-out, crash, full queue) goes to stderr with its code."
   ],
   parameters: {
@@ -24,7 +25,7 @@ export const invoke = command({
     }),
     include: toggle(
       "include",
-      "Print the status line and the headers before the body, as curl -i does.",
+      "Print the status line and the headers, the invocation's id among them, before the body, as curl -i does.",
       "i"
     ),
     ...connectionFlags
@@ -45,7 +46,7 @@ export const invoke = command({
         return yield* usage(`--path must begin with "/": "${path}"`, `did you mean /${path}?`)
       }
       const body = data === undefined ? undefined : yield* readBody(data)
-      const { call } = yield* connect(choice)
+      const { call, whereabouts } = yield* connect(choice)
       const answer = yield* withProgress(
         `waiting for ${name}`,
         call((client, signal) =>
@@ -57,9 +58,13 @@ export const invoke = command({
             ...(body === undefined ? {} : { body })
           })
         )
-      )
+      ).pipe(Effect.catchAll((failure) => Effect.flatMap(withLog(failure, whereabouts), Effect.fail)))
       if (include) yield* print(head(answer))
       yield* print(answer.body)
+      // For the eye only: what is piped or redirected stays exact.
+      if (process.stdout.isTTY === true && answer.body.length > 0 && answer.body.at(-1) !== NEWLINE) {
+        yield* print("\n")
+      }
       if (answer.status >= 400) {
         // The answer has been printed; a sentence about it would only be in the way of --include and scripts.
         return yield* silent(ExitCode.failed)
@@ -67,12 +72,38 @@ export const invoke = command({
     }).pipe(Effect.scoped)
 })
 
-const head = ({ status, headers }: InvokeResult): string =>
+const NEWLINE = 0x0a
+const ID_HEADER = "x-invocation-id"
+
+/** As the answer would begin over HTTP: the gateway's own header among the function's. */
+const head = ({ executionId, headers, status }: InvokeResult): string =>
   [
     `HTTP/1.1 ${status} ${STATUS_CODES[status] ?? ""}`.trimEnd(),
-    ...headers.map(([name, value]) => `${name}: ${value}`),
+    ...headers.filter(([name]) => name !== ID_HEADER).map(([name, value]) => `${name}: ${value}`),
+    `${ID_HEADER}: ${executionId}`,
     "\r\n"
   ].join("\r\n")
+
+/** Failures whose cause is in the log: the function ran, or its workers did not come up. */
+const TOLD_IN_LOG = /^FN_00[2348]: /
+
+/** The failure, and where its log lines are. */
+const withLog = (failure: CliFailure, whereabouts: Connection["whereabouts"]): Effect.Effect<CliFailure> => {
+  const { details, exitCode, invocationId, what } = failure
+  if (invocationId === undefined || what === null || !TOLD_IN_LOG.test(what)) return Effect.succeed(failure)
+  return Effect.map(whereabouts, ({ logsDir }) => {
+    const place =
+      logsDir === null
+        ? `in the log files of the server's machine (data/logs): grep ${invocationId} data/logs/*.jsonl`
+        : `in the function's log: grep ${invocationId} ${shellWord(logsDir)}/*.jsonl`
+    return new CliFailure({
+      exitCode,
+      what,
+      ...(details === undefined ? {} : { details }),
+      next: `more of it is ${place}`
+    })
+  })
+}
 
 const parseHeader = (text: string): Effect.Effect<readonly [string, string], CliFailure> => {
   const colon = text.indexOf(":")

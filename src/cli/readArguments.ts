@@ -1,5 +1,5 @@
 import { Either } from "effect"
-import { didYouMean } from "../config/DidYouMean.ts"
+import { didYouMean, didYouMeanOneOf, namesLike } from "../config/DidYouMean.ts"
 import { type CliFailure, usage } from "./CliFailure.ts"
 import { type CommandSpec, type FlagSpec, innerName, packValues } from "./CommandLine.ts"
 
@@ -86,10 +86,10 @@ const isFlagOf = (spec: CommandSpec, token: string): boolean =>
 
 const unknownFlag = (path: string, spec: CommandSpec, written: string): CliFailure => {
   const known = ["--help", ...spec.flags.map(({ name }) => `--${name}`)]
-  const nearest = written.startsWith("--") ? didYouMean(written, known) : null
+  const names = written.startsWith("--") ? namesLike(written, known) : []
   return usage(
     `${path} has no flag ${written}`,
-    nearest === null ? `see its flags with: ${path} --help` : `did you mean ${nearest}?`
+    didYouMeanOneOf(names) ?? `see its flags with: ${path} --help`
   )
 }
 

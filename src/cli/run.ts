@@ -1,12 +1,12 @@
 import { Cause, Effect, Either, Exit } from "effect"
-import { didYouMean } from "../config/DidYouMean.ts"
+import { didYouMean, didYouMeanOneOf, namesLike } from "../config/DidYouMean.ts"
 import { VERSION } from "../domain/Product.ts"
 import { type CliFailure, ExitCode, silent, usage } from "./CliFailure.ts"
 import type { CommandSpec } from "./CommandLine.ts"
 import { completionScript } from "./completions.ts"
 import { commandHelp, groupHelp, programHelp } from "./Help.ts"
 import { note, print, surviveClosedPipes } from "./Output.ts"
-import { commands, examples, functions, summary } from "./Program.ts"
+import { commands, examples, functions, notInThisVersion, otherWords, summary } from "./Program.ts"
 import { readArguments } from "./readArguments.ts"
 
 /** Runs the command that the arguments name; ends the process with its exit code. */
@@ -45,29 +45,45 @@ const dispatch = (args: ReadonlyArray<string>): Effect.Effect<void, CliFailure> 
     const help = programHelp(summary, commands, [functions], examples)
     return first === undefined ? missingCommand(help) : print(help)
   }
-  if (first === "--version") return print(`${VERSION}\n`)
+  if (first === "--version" || first === "-v" || first === "-V") return print(`${VERSION}\n`)
   if (first === "--completions") return completions(rest[0])
   const command = commands.find(({ name }) => name === first)
   if (command !== undefined) return runCommand(`bunbase ${first}`, command, rest)
   if (first === functions.name || functions.aliases.includes(first)) return dispatchFunction(first, rest)
   if (first.startsWith("-")) {
+    const names = first.startsWith("--") ? namesLike(first, ["--help", "--version", "--completions"]) : []
     return Effect.fail(
-      usage(`bunbase has no flag ${first}`, "flags stand behind the command; see: bunbase --help")
+      usage(
+        `bunbase has no flag ${first}`,
+        didYouMeanOneOf(names) ?? "flags stand behind the command; see: bunbase --help"
+      )
     )
   }
   const known = [...commands.map(({ name }) => name), functions.name, ...functions.aliases]
   const nearest = didYouMean(first, known)
-  const inGroup = functions.commands.some(({ name }) => name === first)
+  const missing = missingFunctionCommand("bunbase fn", first, first)
+  if (missing !== null) return Effect.fail(missing)
+  const builtIn = ["help", "version", "completions"].find((name) => name === first)
   return Effect.fail(
     usage(
       `there is no command "${first}"`,
-      inGroup
-        ? `did you mean: bunbase fn ${first}?`
+      builtIn !== undefined
+        ? `did you mean: bunbase --${first}?`
         : nearest === null
           ? "see all commands with: bunbase --help"
           : `did you mean: bunbase ${nearest}?`
     )
   )
+}
+
+/** What to say where a word names no function command of ours, but what is meant is plain; null where it is not. */
+const missingFunctionCommand = (path: string, word: string, typed: string): CliFailure | null => {
+  const instead = notInThisVersion.get(word)
+  if (instead !== undefined) return usage(`there is no "${path} ${word}" in this version`, instead)
+  const command = functions.commands.some(({ name }) => name === word) ? word : otherWords.get(word)
+  return command === undefined
+    ? null
+    : usage(`there is no command "${typed}"`, `did you mean: ${path} ${command}?`)
 }
 
 const missingCommand = (help: string): Effect.Effect<void, CliFailure> =>
@@ -87,6 +103,8 @@ const dispatchFunction = (group: string, args: ReadonlyArray<string>): Effect.Ef
       usage(`${path} has no flag ${first}`, `flags stand behind the command; see: ${path} --help`)
     )
   }
+  const missing = missingFunctionCommand(path, first, `${path} ${first}`)
+  if (missing !== null) return Effect.fail(missing)
   const nearest = didYouMean(
     first,
     functions.commands.map(({ name }) => name)

@@ -1,6 +1,8 @@
 import { Effect } from "effect"
+import { fileURLToPath } from "node:url"
 import { CliFailure, ExitCode, splitAdvice } from "./CliFailure.ts"
 import { command, toggle } from "./CommandLine.ts"
+import { commandWord, typedPath } from "./commandWord.ts"
 import { resolveServerConfig, serverFlags } from "./serverFlags.ts"
 
 export const serve = command({
@@ -24,9 +26,15 @@ export const serve = command({
     Effect.gen(function* () {
       const { options } = yield* resolveServerConfig(flags, "; nothing was started")
       const App = yield* Effect.promise(() => import("../App.ts"))
-      yield* App.run({ options, examples }).pipe(Effect.mapError(notStarted))
+      yield* App.run({
+        options,
+        examples,
+        typed: { command: commandWord(), examples: typedPath(EXAMPLES) }
+      }).pipe(Effect.mapError(notStarted))
     })
 })
+
+const EXAMPLES = fileURLToPath(new URL("../../examples", import.meta.url))
 
 const notStarted = (error: { readonly message: string }): CliFailure =>
   new CliFailure({ exitCode: ExitCode.failed, ...splitAdvice(error.message) })

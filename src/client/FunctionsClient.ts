@@ -75,6 +75,10 @@ export type DeployInput =
 export interface PingResult {
   /** The server's version; null where it does not tell (over HTTP). */
   readonly version: string | null
+  /** Where the same server takes HTTP from this machine, e.g. `http://127.0.0.1:8080`; null where it does not tell. */
+  readonly httpUrl: string | null
+  /** The folder of the server's daily log files; null where it does not tell (over HTTP). */
+  readonly logsDir: string | null
   /** Protocol versions by name, e.g. `{ socket: "1.0", worker: "1.1" }`. */
   readonly protocols: Readonly<Record<string, string>>
   /** From asking to the answer, in milliseconds. */

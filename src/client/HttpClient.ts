@@ -53,7 +53,13 @@ export const connectHttp = async (url: string, options: HttpOptions = {}): Promi
     ping: async (call) => {
       const began = performance.now()
       await http.health(call)
-      return { version: null, protocols: {}, roundTripMs: performance.now() - began }
+      return {
+        version: null,
+        httpUrl: base,
+        logsDir: null,
+        protocols: {},
+        roundTripMs: performance.now() - began
+      }
     },
     close: () => http.close()
   }

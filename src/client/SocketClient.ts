@@ -38,8 +38,14 @@ export const connectSocket = async (path: string, options: SocketOptions = {}): 
     invoke: (nameOrId, request) => socket.invoke(nameOrId, request ?? {}),
     ping: async (call) => {
       const began = performance.now()
-      const { protocols, version } = await socket.management("PING", {}, call)
-      return { version, protocols, roundTripMs: performance.now() - began }
+      const { http_url, logs_dir, protocols, version } = await socket.management("PING", {}, call)
+      return {
+        version,
+        httpUrl: http_url ?? null,
+        logsDir: logs_dir ?? null,
+        protocols,
+        roundTripMs: performance.now() - began
+      }
     },
     close: () => calls.close()
   }

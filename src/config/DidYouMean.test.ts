@@ -1,6 +1,6 @@
 import fc from "fast-check"
 import { describe, expect, it } from "vitest"
-import { didYouMean, editDistance } from "./DidYouMean.ts"
+import { didYouMean, editDistance, namesLike } from "./DidYouMean.ts"
 
 describe("editDistance", () => {
   it.each([
@@ -34,6 +34,15 @@ describe("didYouMean", () => {
     expect(didYouMean("max_worker", known)).toBe("max_workers")
     expect(didYouMean("maxWorkers", known)).toBe("max_workers")
     expect(didYouMean("HTTP_PROT", known)).toBe("http_port")
+  })
+
+  it("names what says more than was written, as long as it is worth reading", () => {
+    expect(namesLike("port", known)).toEqual(["http_port"])
+    expect(namesLike("--workers", known)).toEqual(["max_workers", "max_workers_total"])
+    expect(namesLike("max_wrokers", known)).toEqual(["max_workers"])
+    expect(namesLike("a", ["a_1", "a_2", "a_3", "a_4", "a_5"])).toHaveLength(1)
+    expect(namesLike("database", known)).toEqual([])
+    expect(namesLike("--", known)).toEqual([])
   })
 
   it("suggests nothing far off", () => {

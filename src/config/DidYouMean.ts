@@ -18,6 +18,36 @@ export const editDistance = (a: string, b: string): number => {
   return last[b.length] ?? 0
 }
 
+/** As many as are worth reading. */
+const MOST_NAMES = 4
+
+/**
+ * The known names that were probably meant: those that say all that was written and more (`--port`: `--http-port`), else the
+ * one that was probably mistyped. Empty where none is near.
+ */
+export const namesLike = (written: string, known: ReadonlyArray<string>): ReadonlyArray<string> => {
+  const wanted = partsOf(written)
+  const fuller = known.filter((name) => {
+    const parts = partsOf(name)
+    return wanted.length > 0 && wanted.every((part) => parts.includes(part))
+  })
+  if (fuller.length > 0 && fuller.length <= MOST_NAMES) return fuller
+  const nearest = didYouMean(written, known)
+  return nearest === null ? [] : [nearest]
+}
+
+const partsOf = (name: string): ReadonlyArray<string> =>
+  name
+    .toLowerCase()
+    .split(/[^a-z0-9]+/)
+    .filter((part) => part !== "")
+
+/** `did you mean a?`, or `did you mean one of a, b?`; null where there are none. */
+export const didYouMeanOneOf = (names: ReadonlyArray<string>, before = ""): string | null =>
+  names.length === 0
+    ? null
+    : `did you mean ${names.length === 1 ? "" : "one of "}${names.map((name) => before + name).join(", ")}?`
+
 /** The known word that was probably meant, or null where none is near (a third of its length, at least 2 edits). */
 export const didYouMean = (word: string, known: ReadonlyArray<string>): string | null => {
   // Nobody mistypes a word of several hundred characters, and the distance costs the product of the lengths.

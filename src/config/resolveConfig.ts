@@ -3,7 +3,7 @@ import { dirname, resolve } from "node:path"
 import { readConfigFile } from "./ConfigFile.ts"
 import { ConfigInvalid, showOriginIn, showValue, type ConfigViolation, type Origin } from "./ConfigInvalid.ts"
 import { configRules, type KindOfPath } from "./ConfigRules.ts"
-import { didYouMean } from "./DidYouMean.ts"
+import { didYouMeanOneOf, namesLike } from "./DidYouMean.ts"
 import {
   CONFIG_FLAG,
   CONFIG_VARIABLE,
@@ -94,11 +94,11 @@ const unknownName = (
   field: string,
   origin: Origin,
   what: string,
-  nearest: string | null
+  names: ReadonlyArray<string>
 ): ConfigViolation => ({
   field,
   origin,
-  message: `there is no such ${what}; ${nearest === null ? "remove it; list them with: bunbase config" : `did you mean ${nearest}?`}`
+  message: `there is no such ${what}; ${didYouMeanOneOf(names) ?? "remove it; list them with: bunbase config"}`
 })
 
 const givenFlags = (sources: ConfigSources, violations: Array<ConfigViolation>): Map<string, Given> => {
@@ -109,8 +109,8 @@ const givenFlags = (sources: ConfigSources, violations: Array<ConfigViolation>):
     const origin: Origin = { source: "flag", name: `--${flag}` }
     if (option !== undefined) given.set(option.key, { value, origin, base: sources.cwd })
     else {
-      const nearest = didYouMean(flag, [...byFlag.keys(), CONFIG_FLAG])
-      violations.push(unknownName(flag, origin, "flag", nearest === null ? null : `--${nearest}`))
+      const known = [...byFlag.keys(), CONFIG_FLAG].map((name) => `--${name}`)
+      violations.push(unknownName(flag, origin, "flag", namesLike(`--${flag}`, known)))
     }
   }
   return given
@@ -124,7 +124,7 @@ const givenVariables = (sources: ConfigSources, violations: Array<ConfigViolatio
     const option = byEnv.get(name)
     const origin: Origin = { source: "environment", name }
     if (option !== undefined) given.set(option.key, { value, origin, base: sources.cwd })
-    else violations.push(unknownName(name, origin, "variable", didYouMean(name, knownVariables)))
+    else violations.push(unknownName(name, origin, "variable", namesLike(name, knownVariables)))
   }
   return given
 }
@@ -158,7 +158,7 @@ const givenInFile = (
     for (const [name, value] of Object.entries(content.right)) {
       const option = byName.get(name)
       if (option !== undefined) given.set(option.key, { value, origin, base: dirname(path) })
-      else violations.push(unknownName(name, origin, "option", didYouMean(name, [...byName.keys()])))
+      else violations.push(unknownName(name, origin, "option", namesLike(name, [...byName.keys()])))
     }
     return given
   })

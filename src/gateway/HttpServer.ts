@@ -188,6 +188,13 @@ const pathIn = (url: string, pathAt: number): string => {
   return end === -1 ? url.slice(pathAt) : url.slice(pathAt, pathAt + end)
 }
 
+/** Fails where the server would, because the port is taken or cannot be had; leaves nothing behind. */
+export const refuseTaken = (hostname: string, port: number): Effect.Effect<void, PortInUse | ListenFailed> =>
+  Effect.try({
+    try: () => Bun.listen({ hostname, port, socket: { data: () => {} } }).stop(true),
+    catch: (cause) => notListening(cause, hostname, port)
+  })
+
 const notListening = (cause: unknown, host: string, port: number): PortInUse | ListenFailed => {
   const code = typeof cause === "object" && cause !== null && "code" in cause ? cause.code : undefined
   if (code === "EADDRINUSE") return new PortInUse({ host, port })

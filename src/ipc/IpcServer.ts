@@ -37,6 +37,8 @@ import { bind, type SocketStartError } from "./SocketFile.ts"
 
 export interface IpcOptions extends ConnectionLimits, ManagementOptions {
   readonly socketPath: string
+  /** What PING tells of the server beside its versions: where it takes HTTP, and where its log files are. */
+  readonly about?: Pick<PingAnswer, "http_url" | "logs_dir">
   readonly maxRequestBytes: number
   /** Further clients are told so (FN_007) and turned away. */
   readonly maxConnections: number
@@ -108,6 +110,7 @@ export const make = (
     const pong: PingAnswer = {
       server: "bunbase-functions",
       version: VERSION,
+      ...options.about,
       protocols: { socket: SOCKET_PROTOCOL_VERSION, worker: WORKER_PROTOCOL_VERSION }
     }
 
@@ -292,14 +295,18 @@ const unknownCommand = (code: number, name: CommandName | null): InvalidRequest 
     ]
   })
 
-/** The server on the configured socket. */
-export const layer: Layer.Layer<
-  IpcServer,
-  SocketStartError,
-  ServerConfig | Router | Scheduler | Functions | LogPipeline
-> = Layer.scoped(
-  IpcServer,
-  Effect.flatMap(ServerConfig, ({ maxRequestBytes, socketPath }) =>
-    make({ ...defaultIpcOptions, socketPath, maxRequestBytes })
+/** The server on the configured socket; `httpUrl` is where the same service takes HTTP from this machine. */
+export const layer = (
+  httpUrl: string
+): Layer.Layer<IpcServer, SocketStartError, ServerConfig | Router | Scheduler | Functions | LogPipeline> =>
+  Layer.scoped(
+    IpcServer,
+    Effect.flatMap(ServerConfig, ({ logsDir, maxRequestBytes, socketPath }) =>
+      make({
+        ...defaultIpcOptions,
+        socketPath,
+        maxRequestBytes,
+        about: { http_url: httpUrl, logs_dir: logsDir }
+      })
+    )
   )
-)

@@ -126,11 +126,15 @@ const listenUnlessTaken = <A>(path: string, handlers: Bun.SocketHandler<A>): Cla
   }
 }
 
-/** Moves away what is at the path, if it is a socket that nobody listens on. */
-const clear = (path: string): Effect.Effect<void, SocketStartError> =>
+/** Fails where `bind` would, because something else has the path; changes nothing. */
+export const refuseTaken = (path: string): Effect.Effect<void, SocketStartError> =>
+  Effect.asVoid(staleAt(path))
+
+/** The socket at the path that nobody listens on, or null where nothing is. */
+const staleAt = (path: string): Effect.Effect<Stats | null, SocketStartError> =>
   Effect.gen(function* () {
     const found = statOrNull(path)
-    if (found === null) return
+    if (found === null) return null
     if (!found.isSocket()) {
       return yield* new SocketUnusable({
         path,
@@ -139,8 +143,16 @@ const clear = (path: string): Effect.Effect<void, SocketStartError> =>
       })
     }
     const state = yield* probe(path)
-    if (state === "gone") return
+    if (state === "gone") return null
     if (state === "live" || isBound(path)) return yield* new SocketInUse({ path })
+    return found
+  })
+
+/** Moves away what is at the path, if it is a socket that nobody listens on. */
+const clear = (path: string): Effect.Effect<void, SocketStartError> =>
+  Effect.gen(function* () {
+    const found = yield* staleAt(path)
+    if (found === null) return
     yield* attempt(path, () => {
       // Between the probe and this line another server may have put its own socket there: what was moved is looked at.
       const moved = `${temporaryPrefix(path)}${Math.random().toString(36).slice(2, 5)}`

@@ -1,4 +1,4 @@
-import { Layer } from "effect"
+import { Effect, Layer } from "effect"
 import { LogPipeline, type InvocationRecord, type LogEntry } from "./LogPipeline.ts"
 
 /** A pipeline that keeps everything in memory, for tests. */
@@ -7,7 +7,8 @@ export const collectLogs = () => {
   const records: Array<InvocationRecord> = []
   const layer: Layer.Layer<LogPipeline> = Layer.succeed(LogPipeline, {
     log: (entry) => void entries.push(entry),
-    record: (record) => void records.push(record)
+    record: (record) => void records.push(record),
+    flushed: Effect.void
   })
   return { entries, records, layer }
 }

@@ -159,6 +159,8 @@ const make = (options: JsonlLogPipelineOptions) =>
     const cannotBeWritten = (cause: unknown): string =>
       logLine(own("error", `a log entry could not be written down: ${String(cause)}`))
 
+    // Two at once would mix up the order of the lines.
+    const oneAtATime = yield* Effect.makeSemaphore(1)
     /** Writes what waits; false where the disk did not take it. */
     const flush = Effect.gen(function* () {
       const dropped = buffer.takeDropped()
@@ -175,7 +177,7 @@ const make = (options: JsonlLogPipelineOptions) =>
         if (lost !== null) return false
       }
       return true
-    }).pipe(Effect.uninterruptible)
+    }).pipe(Effect.uninterruptible, oneAtATime.withPermits(1))
 
     const flusher = Effect.gen(function* () {
       yield* something.await
@@ -211,7 +213,8 @@ const make = (options: JsonlLogPipelineOptions) =>
         // While the disk is known to take nothing, trying at every call would only cost time.
         if (buffer.records >= highWater && lost === null) recordsNow()
         wake()
-      }
+      },
+      flushed: Effect.asVoid(flush)
     })
   })
 

@@ -1,4 +1,4 @@
-import { Context } from "effect"
+import { Context, type Effect } from "effect"
 import type { LogLevel } from "../protocol/worker/Wire.ts"
 
 /** One line that a function or the service said, attributed. */
@@ -49,5 +49,7 @@ export class LogPipeline extends Context.Tag("LogPipeline")<
   {
     readonly log: (entry: LogEntry) => void
     readonly record: (record: InvocationRecord) => void
+    /** Resolves when what was given until now is printed and written, as far as the disk takes it. */
+    readonly flushed: Effect.Effect<void>
   }
 >() {}

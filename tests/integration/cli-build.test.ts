@@ -1,7 +1,7 @@
 import { existsSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs"
-import { dirname, join } from "node:path"
+import { dirname, join, relative } from "node:path"
 import { afterEach, beforeEach, describe, expect, it } from "vitest"
-import { cli, newFolder } from "../support/Cli.ts"
+import { cli, cliEnvironment, newFolder, plainPath, program } from "../support/Cli.ts"
 
 let folder: ReturnType<typeof newFolder>
 beforeEach(() => {
@@ -23,7 +23,7 @@ describe("fn init", () => {
     const made = await bunbase("fn", "init", "hello")
     expect(made).toMatchObject({ code: 0, stderr: "" })
     expect(made.stdout).toContain("wrote hello/index.ts")
-    expect(made.stdout).toContain("bunbase fn deploy hello hello")
+    expect(made.stdout).toContain("bunbase fn deploy hello ./hello\n")
     expect(await bunbase("fn", "build", "hello", "--outdir", "out")).toMatchObject({ code: 0, stderr: "" })
     const { default: handler } = (await import(join(folder.path, "out/bundle.js"))) as {
       default: (req: Request) => Promise<Response>
@@ -47,8 +47,34 @@ describe("fn init", () => {
 
   it("writes where it is told, for the runtime that it is told", async () => {
     const made = await bunbase("fn", "init", "tiny", "--dir", "functions/tiny", "--runtime", "quickjs-ng")
-    expect(made.stdout).toContain("bunbase fn deploy tiny functions/tiny --runtime quickjs-ng")
+    expect(made.stdout).toContain("bunbase fn deploy tiny ./functions/tiny --runtime quickjs-ng")
     expect(read("functions/tiny/index.ts")).toContain("quickjs-ng")
+  })
+
+  it("prints next commands that work as they are typed, from where it was called", async () => {
+    const type = async (line: string, env: Readonly<Record<string, string>>) => {
+      const shell = Bun.spawn(["sh", "-c", line], {
+        cwd: folder.path,
+        env: cliEnvironment(env),
+        stdio: ["ignore", "pipe", "pipe"]
+      })
+      const [out, code] = await Promise.all([new Response(shell.stdout).text(), shell.exited])
+      return { out, code }
+    }
+    const bin = dirname(program)
+    const way = relative(folder.path, program)
+    for (const [typed, path, expected] of [
+      [program, plainPath, new RegExp(`^ {2}(${way}|${program}) fn `, "m")],
+      ["bunbase", `${bin}:${plainPath}`, /^ {2}bunbase fn /m]
+    ] as const) {
+      const { out } = await type(`${typed} fn init odd --dir 'my functions' --force`, { PATH: path })
+      const line = /^ {2}(.*) fn deploy odd (.*)$/m.exec(out)
+      expect(out).toMatch(expected)
+      expect(line?.[2]).toBe("'./my functions'")
+      // Nothing listens there: but it was found, and what it was given is its source.
+      const built = await type(`${line?.[1]} fn build ${line?.[2]} --outdir out`, { PATH: path })
+      expect(built.code).toBe(0)
+    }
   })
 
   it("refuses names that no function can have, and folders that cannot be made", async () => {

@@ -1,5 +1,4 @@
-import { createHash } from "node:crypto"
-import { readFileSync, writeFileSync } from "node:fs"
+import { writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { afterAll, beforeAll, describe, expect, it } from "vitest"
 import type { FunctionView, VersionView } from "../../src/client/index.ts"
@@ -43,6 +42,8 @@ describe("fn deploy", () => {
     expect(stdout).toMatch(/^registered first \(func-[0-9a-z]{16}\) on bun\n/)
     expect(stdout).toMatch(/\nbuilt first\.ts: \d+ B from 1 file\n/)
     expect(stdout).toMatch(/\ndeployed first v1 in [\d.]+ m?s\n/)
+    // The socket tells where HTTP is: this server's port is no default.
+    expect(stdout).toContain(`\n  curl ${server.url}/functions/first\n`)
     expect(stdout).toContain("bunbase fn invoke first")
     expect(await (await fetch(`${server.url}/functions/first`)).text()).toBe("one")
   })
@@ -249,126 +250,5 @@ describe("fn list, get, versions", () => {
         'error: FN_001: no function is called "nobody"\n  list them with: bunbase fn list\n'
       )
     }
-  })
-})
-
-describe("fn invoke", () => {
-  const echo = `export default async (req) => {
-    const url = new URL(req.url)
-    const status = Number(url.searchParams.get("status") ?? 200)
-    if (url.pathname === "/echo") return new Response(await req.arrayBuffer(), { headers: { "content-type": "application/x" } })
-    if (url.pathname === "/throw") throw new Error("secret words")
-    return Response.json({
-      method: req.method, path: url.pathname, query: url.search,
-      a: req.headers.get("a"), b: req.headers.get("b"), type: req.headers.get("content-type"), body: await req.text()
-    }, { status, headers: [["x-one", "1"], ["set-cookie", "a=1"], ["set-cookie", "b=2"]] })
-  }`
-  beforeAll(async () => {
-    await fn(["deploy", "echo", write("echo.ts", echo)])
-  })
-
-  const both = (): ReadonlyArray<ReadonlyArray<string>> => [[], ["--url", server.url]]
-
-  it("sends method, path, headers and body", async () => {
-    for (const where of both()) {
-      const { code, stdout } = await fn([
-        "invoke",
-        "echo",
-        "--path",
-        "/a/b?x=1&x=2",
-        "-H",
-        "A: one",
-        "-H",
-        "b:two",
-        "--data",
-        "é",
-        "--method",
-        "put",
-        ...where
-      ])
-      expect(code).toBe(0)
-      expect(JSON.parse(stdout)).toMatchObject({
-        method: "PUT",
-        path: "/a/b",
-        query: "?x=1&x=2",
-        a: "one",
-        b: "two",
-        body: "é"
-      })
-    }
-  })
-
-  it("takes GET without a body, and POST with one", async () => {
-    expect(JSON.parse((await fn(["invoke", "echo"])).stdout)).toMatchObject({
-      method: "GET",
-      path: "/",
-      query: ""
-    })
-    expect(JSON.parse((await fn(["invoke", "echo", "--data", ""])).stdout)).toMatchObject({
-      method: "POST",
-      body: ""
-    })
-  })
-
-  it("brings bytes through, from stdin and from a file", async () => {
-    const bytes = Uint8Array.from({ length: 300_000 }, (_, i) => (i * 7) % 256)
-    writeFileSync(join(folder.path, "bytes.bin"), bytes)
-    const digest = createHash("sha256").update(bytes).digest("hex")
-    for (const where of both()) {
-      for (const [data, options] of [
-        ["-", { stdin: bytes }],
-        ["@bytes.bin", {}]
-      ] as const) {
-        const result = await fn(["invoke", "echo", "--path", "/echo", "--data", data, ...where], options)
-        expect(result.code).toBe(0)
-        expect(createHash("sha256").update(result.bytes).digest("hex")).toBe(digest)
-      }
-    }
-    expect(readFileSync(join(folder.path, "bytes.bin")).equals(Buffer.from(bytes))).toBe(true)
-  })
-
-  it("shows status and headers with --include", async () => {
-    for (const where of both()) {
-      const { code, stdout } = await fn(["invoke", "echo", "-i", "--path", "/?status=201", ...where])
-      expect(code).toBe(0)
-      const [head = "", body = ""] = stdout.split("\r\n\r\n")
-      expect(head.split("\r\n")[0]).toBe("HTTP/1.1 201 Created")
-      expect(head.split("\r\n")).toEqual(
-        expect.arrayContaining([
-          "x-one: 1",
-          "set-cookie: a=1",
-          "set-cookie: b=2",
-          "content-type: application/json;charset=utf-8"
-        ])
-      )
-      expect(JSON.parse(body)).toMatchObject({ path: "/" })
-    }
-  })
-
-  it("exits with 0 below 400 and with 1 from there on, without a word", async () => {
-    for (const [status, code] of [
-      [204, 0],
-      [302, 0],
-      [404, 1],
-      [503, 1]
-    ] as const) {
-      const result = await fn(["invoke", "echo", "--path", `/?status=${status}`])
-      expect(result).toMatchObject({ code, stderr: "" })
-    }
-  })
-
-  it("tells the service's errors from the function's answers", async () => {
-    for (const where of both()) {
-      const { code, stderr, stdout } = await fn(["invoke", "echo", "--path", "/throw", ...where])
-      expect({ code, stdout }).toEqual({ code: 1, stdout: "" })
-      expect(stderr).toMatch(/^error: FN_004: the function threw an error\n/)
-      expect(stderr).not.toContain("secret words")
-    }
-  })
-
-  it("says when a file is not there", async () => {
-    const { code, stderr } = await fn(["invoke", "echo", "--data", "@nothing.bin"])
-    expect(code).toBe(1)
-    expect(stderr).toContain("cannot read nothing.bin: there is no such file")
   })
 })

@@ -105,7 +105,8 @@ describe("--version", () => {
   it("prints the version of the package", async () => {
     const manifest = fileURLToPath(new URL("../../package.json", import.meta.url))
     const { version } = JSON.parse(readFileSync(manifest, "utf8")) as { version: string }
-    expect(await cli(["--version"])).toMatchObject({ code: 0, stdout: `${version}\n`, stderr: "" })
+    for (const flag of ["--version", "-v"])
+      expect(await cli([flag])).toMatchObject({ code: 0, stdout: `${version}\n`, stderr: "" })
   })
 })
 
@@ -117,6 +118,21 @@ describe.concurrent("a wrong command line", () => {
     [["fn", "depoly"], 'there is no command "bunbase fn depoly"', "did you mean: bunbase fn deploy?"],
     [["functions", "zzz"], 'there is no command "bunbase functions zzz"', "bunbase functions --help"],
     [["--jsn"], "bunbase has no flag --jsn", "bunbase --help"],
+    [["--verson"], "bunbase has no flag --verson", "did you mean --version?"],
+    [["version"], 'there is no command "version"', "did you mean: bunbase --version?"],
+    [["serve", "--port", "1"], "bunbase serve has no flag --port", "did you mean --http-port?"],
+    [["serve", "--host", "::1"], "bunbase serve has no flag --host", "did you mean --http-host?"],
+    [
+      ["serve", "--workers=3"],
+      "bunbase serve has no flag --workers",
+      "did you mean one of --max-workers, --max-workers-total, --warm-workers?"
+    ],
+    [["fn", "delete", "x"], 'there is no "bunbase fn delete" in this version', "remove its data folder"],
+    [["delete", "x"], 'there is no "bunbase fn delete" in this version', "remove its data folder"],
+    [["functions", "rollback", "x"], "in this version", "deploy the earlier code as a new version"],
+    [["fn", "logs", "x"], "in this version", "folder logs of the data folder"],
+    [["fn", "ls"], 'there is no command "bunbase fn ls"', "did you mean: bunbase fn list?"],
+    [["call", "x"], 'there is no command "call"', "did you mean: bunbase fn invoke?"],
     [["fn", "--json", "list"], "bunbase fn has no flag --json", "behind the command"],
     [["fn", "list", "--jsn"], "bunbase fn list has no flag --jsn", "did you mean --json?"],
     [["fn", "list", "-z"], "bunbase fn list has no flag -z", "bunbase fn list --help"],

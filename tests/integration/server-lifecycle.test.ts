@@ -1,6 +1,7 @@
 import { existsSync, readdirSync } from "node:fs"
 import { join } from "node:path"
 import { afterEach, describe, expect, it } from "vitest"
+import { connectSocket } from "../../src/client/index.ts"
 import { deploy, getFunction, serve, until } from "../support/Api.ts"
 import { isAlive, processesNaming } from "../support/Processes.ts"
 import { startServer, type TestServer } from "../support/TestServer.ts"
@@ -49,6 +50,14 @@ describe("start", () => {
     expect(await (await fetch(`${second.url}/functions/hello-world`)).text()).toBe("mine")
   })
 
+  it("tells on its socket where HTTP is and where the log files are", async () => {
+    const server = await start()
+    const client = await connectSocket(server.socketPath)
+    const { httpUrl, logsDir } = await client.ping()
+    await client.close()
+    expect({ httpUrl, logsDir }).toEqual({ httpUrl: server.url, logsDir: join(server.dataDir, "logs") })
+  })
+
   it("refuses a data folder that another server uses, and says so", async () => {
     const first = await start()
     const second = await start({ dataDir: first.dataDir, awaitReady: false })
@@ -64,7 +73,7 @@ describe("start", () => {
     const second = await start({ flags: ["--http-port", port], awaitReady: false })
     expect(await second.exited).toBe(1)
     expect(second.output()).toContain("--http-port")
-    expect(leftovers(second.dataDir)).toEqual([])
+    expect(existsSync(second.dataDir)).toBe(false)
   })
 
   it("refuses a socket on which another server answers", async () => {
@@ -73,6 +82,7 @@ describe("start", () => {
     expect(await second.exited).toBe(1)
     expect(second.output()).toContain("--socket")
     expect(existsSync(first.socketPath)).toBe(true)
+    expect(existsSync(second.dataDir)).toBe(false)
   })
 
   it("reports every wrong option at once with exit code 2, and starts nothing", async () => {
@@ -101,6 +111,7 @@ describe("shutdown (R-8)", () => {
       process.kill(server.pid, signal)
       expect(await (await answer).text()).toBe("slow")
       expect(await server.exited).toBe(0)
+      expect(server.output()).toMatch(/\nstopped\n$/)
       expect(existsSync(server.socketPath)).toBe(false)
       expect(leftovers(server.dataDir)).toEqual([])
       expect(processesNaming(server.dataDir)).toEqual([])

@@ -5,6 +5,12 @@ import { fileURLToPath } from "node:url"
 
 export const program = fileURLToPath(new URL("../../bin/bunbase", import.meta.url))
 
+/** The path without what npm puts in front of it: there `bunbase` would be found. */
+export const plainPath: string = (process.env["PATH"] ?? "")
+  .split(":")
+  .filter((folder) => !folder.includes("node_modules"))
+  .join(":")
+
 export interface CliResult {
   readonly code: number | null
   readonly stdout: string

@@ -212,7 +212,11 @@ export const startGateway = async (options: GatewayOptions = {}): Promise<Gatewa
   const fakes = Layer.mergeAll(
     Layer.succeed(ServerConfig, config),
     Layer.succeed(Scheduler, scheduler),
-    Layer.succeed(LogPipeline, { log: (entry) => logged.push(entry), record: () => {} }),
+    Layer.succeed(LogPipeline, {
+      log: (entry) => logged.push(entry),
+      record: () => {},
+      flushed: Effect.void
+    }),
     Layer.succeed(Functions, new RecordingFunctions(options.functions).fake),
     MonotonicClock.layer,
     readinessLayer,

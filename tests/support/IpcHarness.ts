@@ -178,7 +178,8 @@ export const startIpc = async (options: HarnessOptions = {}): Promise<IpcHarness
     Layer.succeed(Functions, { ...quiet, ...functions }),
     Layer.succeed(LogPipeline, {
       log: ({ message }) => void logged.push(message),
-      record: () => {}
+      record: () => {},
+      flushed: Effect.void
     })
   )
   const ipc = Layer.scoped(

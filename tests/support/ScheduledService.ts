@@ -117,7 +117,8 @@ export class ScheduledService {
       this.workers.layer,
       Layer.succeed(LogPipeline, {
         log: (entry) => void this.logs.push(entry),
-        record: (record) => void this.records.push(record)
+        record: (record) => void this.records.push(record),
+        flushed: Effect.void
       })
     )
     const layer = schedulerLayer.pipe(Layer.provideMerge(workerPoolsLayer), Layer.provide(outside))

@@ -61,6 +61,10 @@ export const Nothing = Schema.Struct({})
 export const PingAnswer = Schema.Struct({
   server: Schema.String,
   version: Schema.String,
+  /** Where this server takes HTTP from its own machine. */
+  http_url: Schema.optional(Schema.String),
+  /** The folder of its daily log files. */
+  logs_dir: Schema.optional(Schema.String),
   protocols: Schema.Record({ key: Schema.String, value: Schema.String })
 })
 export type PingAnswer = typeof PingAnswer.Type
