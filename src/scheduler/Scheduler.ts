@@ -13,13 +13,15 @@ import {
 import type { FunctionId } from "../domain/Ids.ts"
 import type { Invocation, InvocationResult, Outcome, Target } from "../domain/Invocation.ts"
 import { MonotonicClock } from "../domain/MonotonicClock.ts"
-import { LogPipeline } from "../logs/LogPipeline.ts"
-import { FifoQueue, type Place } from "../pool/FifoQueue.ts"
-import type { Use, UseOutcome, WorkerPool } from "../pool/WorkerPool.ts"
+import { type InvocationRecord, LogPipeline } from "../logs/LogPipeline.ts"
+import { FifoQueue } from "../pool/FifoQueue.ts"
+import type { UseOutcome, WorkerPool } from "../pool/WorkerPool.ts"
 import { WorkerPools } from "../pool/WorkerPools.ts"
 import { describe } from "../protocol/ErrorTable.ts"
 import type { ResponsePayload } from "../protocol/worker/Wire.ts"
-import { type Deadline, DeadlineClock } from "./DeadlineClock.ts"
+import { DeadlineClock } from "./DeadlineClock.ts"
+import { openFailureLog } from "./FailureLog.ts"
+import type { Entry, Lane } from "./Lane.ts"
 
 /** Gives up an invocation whose caller went away (R-10). Calling it after the outcome does nothing. */
 export type Cancel = () => void
@@ -42,44 +44,12 @@ export class Scheduler extends Context.Tag("Scheduler")<
   }
 >() {}
 
-/**
- * The phases of an admitted invocation. `late` and `cancelled` have had their outcome; their worker has not answered yet
- * and still holds a place.
- */
-type Phase = "waiting" | "running" | "late" | "cancelled" | "done"
-
-interface Entry {
-  readonly target: Target
-  readonly pool: WorkerPool
-  readonly lane: Lane
-  readonly invocation: Invocation
-  readonly settle: (outcome: Outcome) => void
-  readonly admittedAt: number
-  readonly deadlineAt: number
-  phase: Phase
-  place: Place<Entry> | null
-  deadline: Deadline | null
-  use: Use | null
-  /** -1 until a worker has it. */
-  startedAt: number
-}
-
-/** What is under way for one function, whichever of its versions serves it. */
-interface Lane {
-  readonly functionId: FunctionId
-  running: number
-  waiting: number
-  /** One queue per pool: during a deploy two versions have waiters. */
-  readonly queues: Map<WorkerPool, FifoQueue<Entry>>
-  /** A moving average of execution times, for an honest Retry-After. */
-  typicalMs: number
-}
-
 const make = Effect.gen(function* () {
   const config = yield* ServerConfig
   const clock = yield* MonotonicClock
   const pools = yield* WorkerPools
   const { log, record } = yield* LogPipeline
+  const failures = yield* openFailureLog
   const deadlines = new DeadlineClock(clock)
   const lanes = new Map<FunctionId, Lane>()
   /** Everything that a worker has and whose caller still waits. */
@@ -104,7 +74,7 @@ const make = Effect.gen(function* () {
     return Math.min(60, Math.max(1, Math.ceil(seconds)))
   }
 
-  /** The outcome's one record, and the caller's one answer. */
+  /** The outcome's one record, a line where it failed, and the caller's one answer. */
   const conclude = (entry: Entry, outcome: Outcome, linesCut: number): void => {
     const failed = outcome._tag === "Failure"
     const cancelled = failed && outcome.error._tag === "InvocationCancelled"
@@ -112,7 +82,7 @@ const make = Effect.gen(function* () {
     const { invocation, target, use } = entry
     const started = entry.startedAt >= 0
     running.delete(entry)
-    record({
+    const entered: InvocationRecord = {
       at: Date.now(),
       invocationId: invocation.id,
       functionId: target.functionId,
@@ -127,8 +97,10 @@ const make = Effect.gen(function* () {
       queueMs: (started ? entry.startedAt : now) - entry.admittedAt,
       executionMs: started ? now - entry.startedAt : 0,
       logLinesCut: linesCut
-    })
+    }
+    record(entered)
     if (cancelled) return
+    if (failed) failures.tell(entered, outcome.error)
     try {
       entry.settle(outcome)
     } catch (defect) {

@@ -107,6 +107,18 @@ describe("a worker that dies with an invocation (R-4)", () => {
   })
 })
 
+describe("the server's terminal", () => {
+  it("has a line for a call that missed its deadline, and for one whose worker died", async () => {
+    await serve(server, "reported", faulty, { timeout_seconds: 1 })
+    const lose = (what: string, id: string): Promise<Response> =>
+      fetch(`${server.url}/functions/reported?do=${what}`, { headers: { "x-invocation-id": id } })
+    expect((await lose("never", "call-one")).status).toBe(504)
+    await server.printed(/ERROR reported@v1 call-one FN_002: the function did not answer within its 1000 ms/)
+    expect((await lose("exit3", "call-two")).status).toBe(502)
+    await server.printed(/ERROR reported@v1 call-two FN_004: .*it exited with code 3/)
+  })
+})
+
 describe("a handler that misbehaves", () => {
   const cases: ReadonlyArray<readonly [string, number]> = [
     ["throw", 500],
