@@ -226,8 +226,16 @@ const files = [
   })
 ]
 
+const programs = [
+  option("quickjsWorker", "quickjs_worker", {
+    value: Value.path,
+    description: "Program of QuickJS-NG workers.",
+    example: "/usr/lib/bunbase/bunbase-quickjs"
+  })
+]
+
 /** All options, in the order in which people read them. */
-export const serverOptions: ReadonlyArray<ServerOption> = [...places, ...workers, ...limits, ...files]
+export const serverOptions: ReadonlyArray<ServerOption> = [...places, ...workers, ...limits, ...files, ...programs]
 
 /** Flag and variable that name the configuration file. They are no options: a file cannot name itself. */
 export const CONFIG_FLAG = "config"

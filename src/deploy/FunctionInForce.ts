@@ -95,7 +95,9 @@ export const targetOf = (record: FunctionRecord, version: VersionRecord, options
   limits: effectiveLimits(record.settings, options),
   capabilities: capabilitiesOf(record.settings),
   env: record.env,
-  exposeErrors: record.settings.expose_errors ?? false
+  exposeErrors: record.settings.expose_errors ?? false,
+  isolation: record.settings.isolation ?? "worker",
+  snapshot: record.settings.snapshot ?? false
 })
 
 /** What callers see of a function: of its environment the names only. */
@@ -114,6 +116,8 @@ export const functionView = (
   active_version: record.active_version,
   ...effectiveLimits(record.settings, options),
   expose_errors: record.settings.expose_errors ?? false,
+  isolation: record.settings.isolation ?? "worker",
+  snapshot: record.settings.snapshot ?? false,
   capabilities: capabilitiesOf(record.settings),
   env: Object.keys(record.env).sort(),
   workers,

@@ -36,6 +36,13 @@ const limits = {
 export const FunctionLimits = Schema.Struct(limits)
 export type FunctionLimits = typeof FunctionLimits.Type
 
+/**
+ * Who shares a worker. `worker`: the invocations of one version, one after another (or at once, by `concurrency`).
+ * `invocation`: nobody; each invocation has a fresh worker, which ends with it, so that nothing survives between calls.
+ */
+export const Isolation = Schema.Literal("worker", "invocation")
+export type Isolation = typeof Isolation.Type
+
 /** Environment variables of a function: their names as a shell takes them, at most 4 KiB a value. */
 export const EnvironmentName = Schema.String.pipe(
   Schema.pattern(/^[A-Za-z_][A-Za-z0-9_]{0,127}$/, {
@@ -85,6 +92,13 @@ export const FunctionSettings = Schema.Struct({
   idle_timeout_seconds: Schema.optional(limits.idle_timeout_seconds),
   /** Tell the caller the message of an error that the handler threw (never its stack). Default: false. */
   expose_errors: Schema.optional(Schema.Boolean),
+  /** Default: `worker`. */
+  isolation: Schema.optional(Isolation),
+  /**
+   * Fork workers from a process that has evaluated the bundle already (quickjs-ng only). Default: false. What the bundle
+   * computed at its top level (the time, random numbers) is then the same in all workers.
+   */
+  snapshot: Schema.optional(Schema.Boolean),
   capabilities: Schema.optional(Capabilities)
 })
 export type FunctionSettings = typeof FunctionSettings.Type

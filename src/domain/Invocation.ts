@@ -1,4 +1,4 @@
-import type { Runtime } from "./FunctionSpec.ts"
+import type { Isolation, Runtime } from "./FunctionSpec.ts"
 import type { FunctionId, FunctionName, VersionId, VersionLabel } from "./Ids.ts"
 import type { FunctionLimits } from "./FunctionSpec.ts"
 import type { Capabilities } from "./Capabilities.ts"
@@ -60,4 +60,7 @@ export interface Target {
   readonly capabilities: Capabilities
   readonly env: Readonly<Record<string, string>>
   readonly exposeErrors: boolean
+  readonly isolation: Isolation
+  /** Workers are forked from a process that has the bundle evaluated. */
+  readonly snapshot: boolean
 }

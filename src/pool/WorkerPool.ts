@@ -160,7 +160,7 @@ export class WorkerPool {
       case "Response":
         return { _tag: "Answered", payload: answer.payload }
       case "Lost":
-        return { _tag: "Failed", error: fromFault(answer.fault) }
+        return { _tag: "Failed", error: fromFault(answer.fault, this.target) }
       case "Error": {
         const { stack } = answer.payload
         if (answer.payload.code !== "CANCELLED")

@@ -64,6 +64,7 @@ const make = Effect.gen(function* () {
     fork: (effect: Effect.Effect<void>) => void fork(effect),
     emptied: (pool: WorkerPool) => {
       leaving.delete(pool)
+      spawner.forget?.(pool.target)
       if (pools.get(pool.target.versionId) === pool) pools.delete(pool.target.versionId)
     }
   }
@@ -83,7 +84,9 @@ const make = Effect.gen(function* () {
       const pool = pools.get(versionId)
       if (pool === undefined) return
       pool.retire()
-      if (pool.state.workers.length === 0 && pool.state.demand === 0) pools.delete(versionId)
+      if (pool.state.workers.length > 0 || pool.state.demand > 0) return
+      pools.delete(versionId)
+      spawner.forget?.(pool.target)
     })
 
   return WorkerPools.of({

@@ -1,6 +1,6 @@
 import { Schema } from "effect"
 import { Capabilities } from "../domain/Capabilities.ts"
-import { FunctionLimits, FunctionStatus, Runtime } from "../domain/FunctionSpec.ts"
+import { FunctionLimits, FunctionStatus, Isolation, Runtime } from "../domain/FunctionSpec.ts"
 import { VersionLabel } from "../domain/Ids.ts"
 
 /**
@@ -33,6 +33,8 @@ export const FunctionView = Schema.Struct({
   /** The limits in force: the function's own, and the server's defaults for the rest. */
   ...FunctionLimits.fields,
   expose_errors: Schema.Boolean,
+  isolation: Isolation,
+  snapshot: Schema.Boolean,
   capabilities: Capabilities,
   /** Names only; values never leave the service. */
   env: Schema.Array(Schema.String),

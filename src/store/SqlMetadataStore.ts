@@ -103,6 +103,8 @@ const make = Effect.gen(function* () {
         concurrency: input.concurrency ?? null,
         idle_timeout_seconds: input.idle_timeout_seconds ?? null,
         expose_errors: input.expose_errors === undefined ? null : Number(input.expose_errors),
+        isolation: input.isolation ?? null,
+        snapshot: input.snapshot === undefined ? null : Number(input.snapshot),
         capabilities_json: input.capabilities === undefined ? null : JSON.stringify(input.capabilities),
         created_at: at,
         updated_at: at

@@ -66,5 +66,13 @@ export const metadataMigrations: ReadonlyArray<Migration> = [
         PRIMARY KEY (function_id, key)
       ) WITHOUT ROWID`
     )
+  ],
+  [
+    2,
+    "isolation_and_snapshot",
+    statements(
+      `ALTER TABLE functions ADD COLUMN isolation TEXT CHECK (isolation IN ('worker', 'invocation'))`,
+      `ALTER TABLE functions ADD COLUMN snapshot INTEGER CHECK (snapshot IN (0, 1))`
+    )
   ]
 ]

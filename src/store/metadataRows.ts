@@ -6,6 +6,7 @@ import {
   FunctionLimits,
   FunctionStatus,
   HandlerName,
+  Isolation,
   Runtime,
   type DeploymentRecord,
   type FunctionRecord,
@@ -37,6 +38,8 @@ const FunctionRow = Schema.Struct({
   concurrency: Schema.NullOr(limits.concurrency),
   idle_timeout_seconds: Schema.NullOr(limits.idle_timeout_seconds),
   expose_errors: Schema.NullOr(Flag),
+  isolation: Schema.NullOr(Isolation),
+  snapshot: Schema.NullOr(Flag),
   capabilities_json: Schema.NullOr(Schema.parseJson(Capabilities)),
   active_version_id: Schema.NullOr(VersionId),
   active_version: Schema.NullOr(VersionLabel),
@@ -102,6 +105,8 @@ const settingsOf = (row: FunctionRow): FunctionSettings => ({
   ...(row.concurrency === null ? {} : { concurrency: row.concurrency }),
   ...(row.idle_timeout_seconds === null ? {} : { idle_timeout_seconds: row.idle_timeout_seconds }),
   ...(row.expose_errors === null ? {} : { expose_errors: row.expose_errors }),
+  ...(row.isolation === null ? {} : { isolation: row.isolation }),
+  ...(row.snapshot === null ? {} : { snapshot: row.snapshot }),
   ...(row.capabilities_json === null ? {} : { capabilities: row.capabilities_json })
 })
 

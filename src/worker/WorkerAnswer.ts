@@ -2,7 +2,8 @@ import type { ErrorPayload, ResponsePayload } from "../protocol/worker/Wire.ts"
 
 /** Why a worker can no longer be trusted with anything. */
 export interface WorkerFault {
-  readonly kind: "protocol" | "exit" | "signal"
+  /** `memory`: it was ended because it was at its memory limit (FN_003), as far as that can be told from outside. */
+  readonly kind: "protocol" | "exit" | "signal" | "memory"
   /** For people: what happened, e.g. `exited with code 3`, `answered an id that was not asked`. */
   readonly reason: string
 }

@@ -23,7 +23,7 @@ export interface WorkerBody {
   readonly open: (transport: SocketTransport, events: TransportEvents) => Promise<void>
   /** What it is told to load as soon as its wire is open; null: it loads by itself. */
   readonly load: LoadPayload | null
-  /** Its first `ready` has come: the process runs. Gives what is wrong with it, or null. */
+  /** Its first `ready` has come: the process runs. Gives what is wrong with what it says, or null. */
   readonly booted: (payload: ReadyPayload) => WorkerFault | null
   /** Its wire was closed. */
   readonly hungUp: () => void
@@ -142,14 +142,22 @@ export const converse = <B extends WorkerBody>(
     let wireClosed = false
     let onWireClosed = (): void => {}
     const transport = new SocketTransport()
-    yield* Effect.addFinalizer(() => Effect.sync(() => transport.close()))
-    const current = new WorkerSession(transport, {
-      booted: (payload) => {
-        const fault = body.booted(payload)
-        if (fault !== null) current.fail(fault)
+    yield* Effect.addFinalizer(() =>
+      Effect.suspend(() =>
+        // A worker whose process id is still on its way could not be killed once its wire is closed.
+        body.pid() === 0 && !body.isGone() ? Effect.sleep(LAST_BYTES_MS) : Effect.void
+      ).pipe(Effect.andThen(Effect.sync(() => transport.close())))
+    )
+    const booted = (payload: ReadyPayload): void => {
+      const fault = body.booted(payload)
+      if (fault !== null) current.fail(fault)
+    }
+    const current: WorkerSession = new WorkerSession(transport, {
+      booted,
+      ready: (payload) => {
+        if (body.load === null) booted(payload)
+        Deferred.unsafeDone(ready, Effect.succeed(payload.features?.includes("concurrency") === true))
       },
-      ready: (payload) =>
-        Deferred.unsafeDone(ready, Effect.succeed(payload.features?.includes("concurrency") === true)),
       loadFailed: (error) => Deferred.unsafeDone(ready, Effect.fail(loadFailure(error, target))),
       log: write,
       stray: (text) => write({ level: "warn", message: text, metadata: { stream: "protocol" } }, null),

@@ -40,5 +40,7 @@ export class WorkerSpawner extends Context.Tag("WorkerSpawner")<
   {
     /** Resolves when the worker is ready. Fails within the configured start-up time-out, with nothing left behind. */
     readonly spawn: (target: Target, id: WorkerId) => Effect.Effect<Worker, StartFailure, Scope.Scope>
+    /** The target's pool is gone: whatever was kept for starting its workers faster ends. */
+    readonly forget?: (target: Target) => void
   }
 >() {}

@@ -43,9 +43,15 @@ describe("what a worker's error becomes", () => {
   })
 
   it("is FN_004 502 where the worker was lost, in words", () => {
-    const error = fromFault({ kind: "signal", reason: "was ended by SIGSEGV" })
+    const error = fromFault({ kind: "signal", reason: "was ended by SIGSEGV" }, target)
     expect(problemOf(error)).toMatchObject({ code: "FN_004", status: 502, retryable: true })
     expect(error.message).toContain("it was ended by SIGSEGV")
+  })
+
+  it("is FN_003 where the worker was ended at its memory limit", () => {
+    const error = fromFault({ kind: "memory", reason: "was ended by SIGKILL" }, target)
+    expect(problemOf(error)).toMatchObject({ code: "FN_003", status: 500 })
+    expect(error.message).toContain("64 MiB")
   })
 })
 

@@ -48,5 +48,7 @@ export const headlineOf = ({ message, stack = "" }: ErrorPayload): string => {
 }
 
 /** The typed error of an invocation whose worker was lost. */
-export const fromFault = (fault: WorkerFault): WorkerCrashed =>
-  new WorkerCrashed({ cause: fault.kind, reason: `it ${fault.reason}` })
+export const fromFault = (fault: WorkerFault, target: Target): WorkerCrashed | MemoryLimitExceeded =>
+  fault.kind === "memory"
+    ? new MemoryLimitExceeded({ limitMb: target.limits.memory_mb })
+    : new WorkerCrashed({ cause: fault.kind, reason: `it ${fault.reason}` })

@@ -77,6 +77,8 @@ export const testTarget = (name: string, overrides: Partial<Target> = {}): Targe
   },
   capabilities: profileCapabilities.strict,
   env: {},
+  isolation: "worker",
+  snapshot: false,
   exposeErrors: false,
   ...overrides
 })
@@ -130,6 +132,8 @@ export const functionView = (overrides: Partial<FunctionView> = {}): FunctionVie
   active_version: null,
   ...testTarget("hello").limits,
   expose_errors: false,
+  isolation: "worker",
+  snapshot: false,
   capabilities: profileCapabilities.strict,
   env: [],
   workers: { starting: 0, warm: 0, busy: 0, idle: 0, draining: 0 },

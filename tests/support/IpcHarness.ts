@@ -33,6 +33,8 @@ export const target: Target = {
   },
   capabilities: profileCapabilities.permissive,
   env: {},
+  isolation: "worker",
+  snapshot: false,
   exposeErrors: false
 }
 
@@ -46,6 +48,8 @@ export const functionView = (name: string): FunctionView => ({
   active_version: null,
   ...target.limits,
   expose_errors: false,
+  isolation: "worker",
+  snapshot: false,
   capabilities: profileCapabilities.permissive,
   env: [],
   workers: { starting: 0, warm: 0, busy: 0, idle: 0, draining: 0 },

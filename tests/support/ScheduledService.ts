@@ -46,7 +46,9 @@ export const targetOf = ({
   },
   capabilities: profileCapabilities.strict,
   env: {},
-  exposeErrors
+  exposeErrors,
+  isolation: "worker",
+  snapshot: false
 })
 
 export const invocationOf = (id: string, fields: Partial<Invocation> = {}): Invocation => ({

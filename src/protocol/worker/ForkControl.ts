@@ -1,11 +1,12 @@
 import { Either, Schema } from "effect"
-import * as Messages from "./Messages.ts"
+import { decodeWorkerMessage } from "./decodeWorkerMessage.ts"
+import type { WorkerMessage } from "./Wire.ts"
 
 /**
  * What a fork server says on its control channel: one JSON object a line, like a worker. The first is `ready` (feature
  * `fork`) once it listens, or `error` where it could not load the bundle that it was to have loaded.
  *
- * It is told at most once per worker's life, so the Schemas decode it themselves.
+ * What only fork servers say is told at most once per worker's life, so the Schemas decode it themselves.
  */
 
 /** A forked worker has ended and was reaped. */
@@ -31,12 +32,26 @@ export const ForkFailed = Schema.Struct({
   })
 })
 
-export const ForkMessage = Schema.Union(Messages.Ready, Messages.Error, Messages.Log, Exited, ForkFailed)
-export type ForkMessage = typeof ForkMessage.Type
+const ForkOnly = Schema.Union(Exited, ForkFailed)
+type ForkOnly = typeof ForkOnly.Type
 
-const decode = Schema.decodeUnknownEither(Schema.parseJson(ForkMessage))
+export type ForkMessage = ForkOnly | Extract<WorkerMessage, { readonly type: "ready" | "error" | "log" }>
+
+const decode = Schema.decodeUnknownEither(Schema.parseJson(ForkOnly))
 const text = new TextDecoder()
 
 /** One line of a control channel; null where it is none of these messages (it is passed over). Never throws. */
-export const decodeForkMessage = (line: Uint8Array): ForkMessage | null =>
-  Either.getOrNull(decode(text.decode(line)))
+export const decodeForkMessage = (line: Uint8Array): ForkMessage | null => {
+  const decoded = decodeWorkerMessage(line)
+  switch (decoded._tag) {
+    case "message": {
+      const { message } = decoded
+      return message.type === "ready" || message.type === "error" || message.type === "log" ? message : null
+    }
+    case "ignored":
+      return Either.getOrNull(decode(text.decode(line)))
+    case "invalid":
+    case "stray":
+      return null
+  }
+}

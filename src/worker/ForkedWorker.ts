@@ -1,0 +1,82 @@
+import type { LoadPayload } from "../protocol/worker/Wire.ts"
+import type { SocketTransport } from "./SocketTransport.ts"
+import type { WorkerFault } from "./WorkerAnswer.ts"
+import type { WorkerBody } from "./WorkerConversation.ts"
+import type { ForkedEnd, Zygote } from "./Zygote.ts"
+
+/** Between a closed wire and the fork server's word on why there was no worker. */
+const REFUSAL_MS = 50
+
+/** Ends that a process which has run out of memory comes to: the kernel's own, and the engine's and libc's. */
+const MEMORY_SIGNALS = new Set(["SIGKILL", "SIGABRT", "SIGSEGV", "SIGBUS", "SIGILL", "SIGTRAP"])
+/** From this share of its limit on, a sudden death is put down to memory: the last allocation is what did not fit. */
+const MEMORY_SHARE = 0.9
+
+/**
+ * The end of a forked worker in words. It was memory when nobody here ended it, a signal did, and it had been at its
+ * limit (FN_003).
+ */
+export const faultOf = (end: ForkedEnd | null, memoryMb: number, killed: boolean): WorkerFault => {
+  if (end === null) return { kind: "signal", reason: "was ended along with its fork server" }
+  if (end.signal === null) return { kind: "exit", reason: `exited with code ${end.code ?? 0}` }
+  const atLimit = end.maxRssKb !== null && end.maxRssKb >= memoryMb * 1024 * MEMORY_SHARE
+  return {
+    kind: !killed && atLimit && MEMORY_SIGNALS.has(end.signal) ? "memory" : "signal",
+    reason: `was ended by ${end.signal}`
+  }
+}
+
+/**
+ * A worker that is forked for us: connecting to the fork server makes it. `load` is what it is told to load; null where the
+ * fork server has the bundle loaded already.
+ */
+export const forkedBody = (zygote: Zygote, load: LoadPayload | null, memoryMb: number): WorkerBody => {
+  const since = zygote.mark
+  let pid = 0
+  let wire: SocketTransport | null = null
+  let end: WorkerFault | null = null
+  let killed = false
+  const { promise: gone, resolve } = Promise.withResolvers<WorkerFault>()
+  const finish = (fault: WorkerFault): void => {
+    end ??= fault
+    resolve(end)
+  }
+  const signal = (name: "SIGTERM" | "SIGKILL"): void => {
+    if (name === "SIGKILL") killed = true
+    // Before it has said who it is, it has run nothing of the function's; it is killed as soon as it does.
+    if (end !== null || pid === 0) return
+    try {
+      process.kill(-pid, name)
+    } catch {
+      // ESRCH: it has ended, and the fork server will say so.
+    }
+  }
+  return {
+    pid: () => pid,
+    open: async (transport, events) => {
+      await transport.open({ unix: zygote.address }, events)
+      wire = transport
+    },
+    load,
+    booted: (payload) => {
+      if (payload.pid === undefined) return { kind: "protocol", reason: "did not say its process id" }
+      pid = payload.pid
+      zygote.claim(pid, since, (told) => finish(faultOf(told, memoryMb, killed)))
+      if (killed) signal("SIGKILL")
+      return null
+    },
+    hungUp: () => {
+      if (pid !== 0) return
+      setTimeout(() => {
+        const errno = zygote.refusedSince(since)
+        const reason = errno === null ? "was gone" : `could not be forked (${errno})`
+        finish({ kind: "exit", reason })
+      }, REFUSAL_MS)
+    },
+    gone,
+    // Without a connection there is no process.
+    isGone: () => end !== null || wire === null,
+    signal,
+    discard: () => {}
+  }
+}

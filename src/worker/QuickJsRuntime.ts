@@ -1,0 +1,151 @@
+import { Duration, Effect, type Scope } from "effect"
+import type { ServerOptions } from "../config/ServerConfig.ts"
+import { DeploymentFailed } from "../domain/Errors.ts"
+import type { WorkerId } from "../domain/Ids.ts"
+import type { Target } from "../domain/Invocation.ts"
+import { type LoadPayload, PROTOCOL_FD_VARIABLE, type WorkerLimits } from "../protocol/worker/Wire.ts"
+import { forkedBody } from "./ForkedWorker.ts"
+import { ForkServer } from "./ForkServer.ts"
+import type { RuntimeCommand } from "./RuntimeCommand.ts"
+import { Snapshots } from "./Snapshots.ts"
+import { SocketFolder } from "./SocketFolder.ts"
+import { converse } from "./WorkerConversation.ts"
+import { workerFolders } from "./WorkerFolder.ts"
+import { spawnWorker, type WorkerProcessOptions } from "./WorkerProcess.ts"
+import { type StartFailure, type Worker, WorkerStartFailed } from "./WorkerSpawner.ts"
+import type { Zygote } from "./Zygote.ts"
+
+/** The environment of a QuickJS-NG function: no PATH, HOME or TMPDIR, because it has neither programs nor files. */
+const functionEnvironment = (target: Target): Record<string, string> => ({
+  LANG: "C.UTF-8",
+  TZ: process.env["TZ"] ?? "UTC",
+  NODE_ENV: "production",
+  BUNBASE_RUNTIME: target.runtime,
+  BUNBASE_FUNCTION: target.name,
+  BUNBASE_VERSION: target.version,
+  ...target.env
+})
+
+/** A worker that has one invocation in its whole life is also held to its CPU time; one that has many cannot be. */
+const limitsOf = ({ isolation, limits }: Target): WorkerLimits => ({
+  memory_mb: limits.memory_mb,
+  ...(isolation === "invocation" ? { cpu_seconds: Math.ceil(limits.timeout_seconds) + 1 } : {})
+})
+
+/** What a worker of the target is told to load. */
+export const loadOf = (target: Target): LoadPayload => ({
+  bundle_path: target.bundlePath,
+  handler: target.handler,
+  env: functionEnvironment(target),
+  capabilities: target.capabilities,
+  limits: limitsOf(target)
+})
+
+/** A worker in a process that is started for it alone: how it is done while there is no fork server. */
+export const quickJsCommand = (binary: string): RuntimeCommand => ({
+  runtime: "quickjs-ng",
+  transport: "descriptor",
+  command: () => [binary],
+  load: loadOf,
+  environment: () => ({
+    LANG: "C.UTF-8",
+    TZ: process.env["TZ"] ?? "UTC",
+    [PROTOCOL_FD_VARIABLE]: "3",
+    BUNBASE_HOST_PID: String(process.pid)
+  })
+})
+
+export interface QuickJsOptions extends Omit<WorkerProcessOptions, "server"> {
+  /** The worker's program. */
+  readonly binary: string
+  readonly server: Pick<ServerOptions, "dataDir" | "startupTimeout" | "killGrace">
+  /** False: every worker is a process started for it alone (for measuring what the fork server is worth). */
+  readonly forkServer: boolean
+}
+
+export interface QuickJsRuntime {
+  readonly spawn: (target: Target, id: WorkerId) => Effect.Effect<Worker, StartFailure, Scope.Scope>
+  /** The target's pool is gone: nothing more is kept for it. */
+  readonly forget: (target: Target) => void
+}
+
+/** Workers on QuickJS-NG. Their fork server belongs to the scope, and is started in the background at once. */
+export const makeQuickJsRuntime = (
+  options: QuickJsOptions
+): Effect.Effect<QuickJsRuntime, never, Scope.Scope> =>
+  Effect.gen(function* () {
+    const { binary, clock, log, server } = options
+    const startupMs = Duration.toMillis(server.startupTimeout)
+    const sockets = new SocketFolder(workerFolders(server.dataDir))
+    const command = quickJsCommand(binary)
+    const forkServer = new ForkServer({
+      command: [...options.parentDeathPrefix, binary],
+      sockets,
+      startupMs,
+      killGraceMs: Duration.toMillis(server.killGrace),
+      clock,
+      say: (level, message) => log({ at: Date.now(), level, message })
+    })
+    const snapshots = new Snapshots({
+      sockets,
+      startupMs,
+      now: () => clock.now(),
+      say: (target, level, message) =>
+        log({
+          at: Date.now(),
+          level,
+          message,
+          functionId: target.functionId,
+          functionName: target.name,
+          version: target.version,
+          bundlePath: target.bundlePath
+        })
+    })
+    yield* Effect.addFinalizer(() =>
+      Effect.promise(async () => {
+        snapshots.close()
+        await forkServer.close()
+        sockets.close()
+      })
+    )
+    if (options.forkServer) void forkServer.zygote()
+
+    const fork = (
+      zygote: Zygote,
+      load: LoadPayload | null,
+      target: Target,
+      id: WorkerId
+    ): Effect.Effect<Worker, StartFailure, Scope.Scope> => {
+      const body = forkedBody(zygote, load, target.limits.memory_mb)
+      return converse(
+        Effect.sync(() => body),
+        target,
+        id,
+        { startupTimeout: server.startupTimeout, killGrace: server.killGrace, log }
+      ).pipe(
+        Effect.tap(() => Effect.sync(() => forkServer.heard())),
+        Effect.tapError((error) =>
+          Effect.sync(() => {
+            // One that has said who it is hangs by its own fault.
+            const unheard = error instanceof WorkerStartFailed && error.kind === "timeout" && body.pid() === 0
+            if (!unheard) return
+            forkServer.unheard(zygote)
+            snapshots.unheard(target)
+          })
+        )
+      )
+    }
+
+    const spawn = (target: Target, id: WorkerId): Effect.Effect<Worker, StartFailure, Scope.Scope> =>
+      Effect.gen(function* () {
+        const zygote = options.forkServer ? yield* Effect.promise(() => forkServer.zygote()) : null
+        if (zygote === null) return yield* spawnWorker(command, target, id, options)
+        const load = loadOf(target)
+        if (!target.snapshot) return yield* fork(zygote, load, target, id)
+        const snapshot = yield* Effect.promise(() => snapshots.of(target, load, zygote))
+        if (snapshot instanceof DeploymentFailed) return yield* snapshot
+        return yield* snapshot === null ? fork(zygote, load, target, id) : fork(snapshot, null, target, id)
+      })
+
+    return { spawn, forget: (target) => snapshots.forget(target) }
+  })
