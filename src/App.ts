@@ -12,6 +12,7 @@ import * as SocketFile from "./ipc/SocketFile.ts"
 import * as JsonlLogPipeline from "./logs/JsonlLogPipeline.ts"
 import { LogPipeline } from "./logs/LogPipeline.ts"
 import * as WorkerPools from "./pool/WorkerPools.ts"
+import * as BodyBudget from "./router/BodyBudget.ts"
 import * as Router from "./router/Router.ts"
 import * as Scheduler from "./scheduler/Scheduler.ts"
 import * as BundleStore from "./store/BundleStore.ts"
@@ -62,7 +63,7 @@ const core = (options: ServerOptions) =>
 const socketDoor = Layer.unwrapEffect(
   Effect.map(HttpServer.HttpServer, ({ address }) => IpcServer.layer(localUrl(address.url)))
 )
-const doors = socketDoor.pipe(Layer.provideMerge(HttpServer.layer))
+const doors = socketDoor.pipe(Layer.provideMerge(HttpServer.layer), Layer.provide(BodyBudget.layer))
 
 /**
  * The first SIGTERM or SIGINT. A second one ends the process at once (R-8): its workers end with it, by the kernel's hand,

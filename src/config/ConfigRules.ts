@@ -1,7 +1,7 @@
 import { dirname, relative } from "node:path"
 import { socketPathTooLong } from "../protocol/socket/SocketPath.ts"
 import { isLoopback } from "./OptionValue.ts"
-import type { ServerOptions } from "./ServerConfig.ts"
+import { mostDeployBytes, type ServerOptions } from "./ServerConfig.ts"
 
 /** What must hold between options, each of which is right by itself. */
 export interface ConfigRule {
@@ -79,6 +79,20 @@ export const configRules: ReadonlyArray<ConfigRule> = [
           return `${folder} is not a folder; correct the path`
       }
     }
+  },
+  {
+    fields: ["maxBufferedBytes", "maxRequestBytes"],
+    fault: ({ maxBufferedBytes, maxRequestBytes }, show) =>
+      maxRequestBytes <= maxBufferedBytes
+        ? null
+        : `a body of ${show("maxRequestBytes")} would never fit; raise the one or lower the other`
+  },
+  {
+    fields: ["maxBufferedBytes", "maxBundleBytes"],
+    fault: ({ maxBufferedBytes, maxBundleBytes }, show) =>
+      mostDeployBytes(maxBundleBytes) <= maxBufferedBytes
+        ? null
+        : `a deployment may take ${mostDeployBytes(maxBundleBytes)} bytes with ${show("maxBundleBytes")}, and would never fit; raise the one or lower the other`
   },
   apart("metadataDb", "logsDb"),
   apart("metadataDb", "metricsDb"),

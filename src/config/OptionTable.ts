@@ -181,6 +181,12 @@ const limits = [
     description: "Largest bundle that may be deployed.",
     example: "33554432"
   }),
+  option("maxBufferedBytes", "max_buffered_bytes", {
+    value: Value.whole(16 * MiB, 64 * 1024 * MiB, "bytes"),
+    description:
+      "What the bodies of all requests under way may take together; a request that does not fit is told to come back (FN_007).",
+    example: "268435456"
+  }),
   option("maxQueueLength", "max_queue_length", {
     value: Value.whole(0, 1_000_000, "invocations"),
     description: "Invocations of one function that may wait for a worker.",

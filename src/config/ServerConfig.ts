@@ -1,6 +1,5 @@
 import { Context, Duration, type Redacted } from "effect"
 import { resolve } from "node:path"
-import { fileURLToPath } from "node:url"
 import type { LogLevel } from "../protocol/worker/Wire.ts"
 
 /**
@@ -38,9 +37,6 @@ export interface ServerOptions {
   /** Memory of one worker in MiB, unless the function says otherwise. */
   readonly memoryMb: number
 
-  /** The program of QuickJS-NG workers. Where there is none, the server runs with Bun alone. */
-  readonly quickjsWorker: string
-
   readonly metadataDb: string
   readonly logsDb: string
   readonly metricsDb: string
@@ -52,6 +48,8 @@ export interface ServerOptions {
   readonly maxRequestBytes: number
   readonly maxResponseBytes: number
   readonly maxBundleBytes: number
+  /** What the bodies of all requests under way may take together, over HTTP and the socket (R-11). */
+  readonly maxBufferedBytes: number
   /** Invocations of one function that may wait for a worker (R-6). */
   readonly maxQueueLength: number
   /** How long one may wait there (R-6). */
@@ -84,10 +82,8 @@ export const pathsInside = (dataDir: string) => ({
 
 const MiB = 1024 * 1024
 
-/** Where this installation's build puts it. */
-const builtQuickJs = fileURLToPath(
-  new URL("../../native/quickjs-ng/build/release/bunbase-quickjs", import.meta.url)
-)
+/** The largest body of a deployment: the bundle with its escapes, the source map, the parts of a form. */
+export const mostDeployBytes = (maxBundleBytes: number): number => 2 * maxBundleBytes + MiB
 
 /** The defaults, for a data folder (default `./data`, as the documents have it). */
 export const defaultOptions = (dataDir = "data"): ServerOptions => ({
@@ -106,12 +102,12 @@ export const defaultOptions = (dataDir = "data"): ServerOptions => ({
   startupTimeout: Duration.seconds(10),
   executionTimeout: Duration.seconds(30),
   memoryMb: 256,
-  quickjsWorker: builtQuickJs,
   ...pathsInside(dataDir),
   logRetentionDays: 30,
   maxRequestBytes: 10 * MiB,
   maxResponseBytes: 10 * MiB,
   maxBundleBytes: 32 * MiB,
+  maxBufferedBytes: 256 * MiB,
   maxQueueLength: 1000,
   maxQueueWait: Duration.seconds(30),
   drainTimeout: Duration.seconds(30),

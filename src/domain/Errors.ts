@@ -131,9 +131,12 @@ export class InvalidRequest extends Data.TaggedError("InvalidRequest")<{
 export class PayloadTooLarge extends Data.TaggedError("PayloadTooLarge")<{
   readonly what: string
   readonly limitBytes: number
+  /** The server's option that raises the limit; none where it is fixed. */
+  readonly option?: string
 }> {
   override get message() {
-    return `${this.what} is larger than ${this.limitBytes} bytes`
+    const said = `${this.what} is larger than ${this.limitBytes} bytes`
+    return this.option === undefined ? said : `${said}; the server's option ${this.option} sets this limit`
   }
 }
 
@@ -162,6 +165,7 @@ export class LimitExceeded extends Data.TaggedError("LimitExceeded")<{
     | "management"
     | "clients"
     | "client_queue"
+    | "buffered_bytes"
   readonly value: number
   readonly retryAfterSeconds: number
 }> {
@@ -183,6 +187,8 @@ export class LimitExceeded extends Data.TaggedError("LimitExceeded")<{
         return `${this.value} calls are already waiting in this client; wait for answers before making more`
       case "clients":
         return `${this.value} clients are connected already; try again in ${this.retryAfterSeconds} s`
+      case "buffered_bytes":
+        return `the bodies of all requests together may take ${this.value} bytes (max_buffered_bytes), and this one does not fit at the moment; try again in ${this.retryAfterSeconds} s`
     }
   }
 }

@@ -2,18 +2,20 @@ import {
   FunctionNotFound,
   HandlerFailed,
   InvalidRequest,
+  type LimitExceeded,
   PayloadTooLarge,
   RouteNotFound
 } from "../domain/Errors.ts"
 import { isInvocationId, newInvocationId } from "../domain/Ids.ts"
 import type { Invocation, Outcome, Target } from "../domain/Invocation.ts"
 import type { LogPipeline } from "../logs/LogPipeline.ts"
+import type { BodyBudget } from "../router/BodyBudget.ts"
 import type { Router } from "../router/Router.ts"
 import type { Scheduler } from "../scheduler/Scheduler.ts"
 import type { ClientWatch, Watched } from "./ClientWatch.ts"
 import { type RequestHeaders, responseOf, stripHopByHop } from "./ForwardedHeaders.ts"
 import { internalProblem, problemMessage, problemResponse, responseFrom } from "./ProblemResponse.ts"
-import { declaredLength, readCounted } from "./RequestBody.ts"
+import { type BodyRefusal, declaredLength, HeldBody } from "./RequestBody.ts"
 import { splitTarget } from "./RequestTarget.ts"
 
 export interface DataPlaneServices {
@@ -21,6 +23,7 @@ export interface DataPlaneServices {
   readonly scheduler: Scheduler["Type"]
   readonly log: LogPipeline["Type"]["log"]
   readonly clients: ClientWatch
+  readonly budget: BodyBudget["Type"]
   readonly maxRequestBytes: number
   /** The HTTP server closes a connection on which nothing was finished for so long, unless told otherwise. */
   readonly idleTimeoutSeconds: number
@@ -31,8 +34,20 @@ export interface ConnectionTimeouts {
   readonly timeout: (request: Request, seconds: number) => void
 }
 
-/** What a function may be called with; TRACE and CONNECT are for the hops on the way. */
-const METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"] as const
+/** An invocation whose body can be let go of, once nobody will give it to a worker any more. */
+type Forgetful = Omit<Invocation, "body"> & { body: Uint8Array | null }
+
+/**
+ * What a function may be called with: every method that Bun's parser knows, but for TRACE and CONNECT, which are for the
+ * hops on the way. With any other Bun closes the connection, and nobody here is asked.
+ */
+export const FUNCTION_METHODS = [
+  ...["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "QUERY", "PURGE"],
+  // WebDAV, its versioning and its calendars.
+  ...["PROPFIND", "PROPPATCH", "MKCOL", "COPY", "MOVE", "LOCK", "UNLOCK", "SEARCH", "ACL", "BIND", "REBIND"],
+  ...["UNBIND", "REPORT", "CHECKOUT", "MERGE", "MKACTIVITY", "MKCALENDAR"],
+  ...["LINK", "UNLINK", "M-SEARCH", "NOTIFY", "SUBSCRIBE", "UNSUBSCRIBE", "SOURCE"]
+]
 
 /** Names are at most 63 characters; more of a wrong one is not repeated to its sender. */
 const LONGEST_NAME = 63
@@ -66,7 +81,10 @@ export class DataPlane {
     const id = takeInvocationId(headers)
     try {
       if (method === "TRACE" || method === "CONNECT") {
-        return problemResponse(new RouteNotFound({ method, path: "/functions", allowed: METHODS }), id)
+        return problemResponse(
+          new RouteNotFound({ method, path: "/functions", allowed: FUNCTION_METHODS }),
+          id
+        )
       }
       const { name, path, url: rest } = splitTarget(url, nameAt)
       const target = this.#resolve(name)
@@ -86,18 +104,18 @@ export class DataPlane {
         return this.#invoke(request, server, target, invocationOf(id, method, path, rest, headers, null))
       }
       const declared = typeof contentLength === "string" ? declaredLength(contentLength) : null
-      if (declared !== null) {
-        if (declared > this.#services.maxRequestBytes) return problemResponse(this.#tooLarge(), id)
-        // A list of equal lengths ("5, 5") is allowed to come in, and is one to whoever reads it next.
-        headers["content-length"] = String(declared)
-      }
+      const held = new HeldBody(request, declared, this.#services.maxRequestBytes, this.#services.budget)
+      const refusal = held.admit()
+      if (refusal !== null) return problemResponse(this.#refusal(refusal), id)
+      // A list of equal lengths ("5, 5") is allowed to come in, and is one to whoever reads it next.
+      if (declared !== null) headers["content-length"] = String(declared)
       return this.#withBody(
         request,
         server,
-        declared,
+        held,
         name,
         invocationOf(id, method, path, rest, headers, null)
-      )
+      ).finally(() => held.giveBack())
     } catch (defect) {
       return this.#defect(defect, id)
     }
@@ -110,33 +128,43 @@ export class DataPlane {
       : target
   }
 
-  #tooLarge(): PayloadTooLarge {
-    return new PayloadTooLarge({ what: "the request body", limitBytes: this.#services.maxRequestBytes })
+  #refusal(why: BodyRefusal): PayloadTooLarge | LimitExceeded {
+    const { budget, maxRequestBytes } = this.#services
+    return why === "no_room"
+      ? budget.refusal()
+      : new PayloadTooLarge({
+          what: "the request body",
+          limitBytes: maxRequestBytes,
+          option: "max_request_bytes"
+        })
   }
 
   async #withBody(
     request: Request,
     server: ConnectionTimeouts,
-    declared: number | null,
+    held: HeldBody,
     name: string,
     head: Invocation
   ): Promise<Response> {
-    let body: Uint8Array | null
+    let body: Uint8Array | BodyRefusal
     try {
-      body =
-        declared === null ? await readCounted(request, this.#services.maxRequestBytes) : await request.bytes()
+      body = await held.read()
     } catch {
       // The client went away in the middle of its body, or sent chunks that are none: nobody reads this.
       return new Response(null, { status: 400 })
     }
     // How much more would come is unknown: the connection is given up instead of being read to its end.
-    if (body === null) return responseFrom(problemMessage(this.#tooLarge(), head.id), true)
+    if (typeof body === "string") return responseFrom(problemMessage(this.#refusal(body), head.id), true)
     try {
       // Again, because the body may have taken long: whoever was deployed meanwhile gets the call.
       const target = this.#resolve(name)
       if (target instanceof FunctionNotFound) return problemResponse(target, head.id)
       server.timeout(request, this.#services.idleTimeoutSeconds)
-      return await this.#invoke(request, server, target, { ...head, body })
+      const invocation: Forgetful = { ...head, body }
+      return await this.#invoke(request, server, target, invocation, () => {
+        // It may wait for its worker to notice, until its deadline; its body does not wait with it.
+        invocation.body = null
+      })
     } catch (defect) {
       return this.#defect(defect, head.id)
     }
@@ -146,7 +174,8 @@ export class DataPlane {
     request: Request,
     server: ConnectionTimeouts,
     target: Target,
-    invocation: Invocation
+    invocation: Invocation,
+    forgetBody: (() => void) | null = null
   ): Promise<Response> {
     const { clients, idleTimeoutSeconds, scheduler } = this.#services
     const long = target.limits.timeout_seconds > this.#longSeconds
@@ -165,6 +194,7 @@ export class DataPlane {
         if (settled) return
         watched = clients.add(request, () => {
           cancel()
+          forgetBody?.()
           // Nobody reads it; but what waits for this call shall not wait for ever.
           resolve(new Response(null, { status: 499 }))
         })

@@ -4,10 +4,11 @@ import type { Functions } from "../deploy/Functions.ts"
 import { InvalidRequest, RouteNotFound, ServiceStopping } from "../domain/Errors.ts"
 import { MonotonicClock } from "../domain/MonotonicClock.ts"
 import { LogPipeline } from "../logs/LogPipeline.ts"
+import { BodyBudget } from "../router/BodyBudget.ts"
 import { Router } from "../router/Router.ts"
 import { Scheduler } from "../scheduler/Scheduler.ts"
 import { ClientWatch } from "./ClientWatch.ts"
-import { type ConnectionTimeouts, DataPlane, invocationIdOf } from "./DataPlane.ts"
+import { type ConnectionTimeouts, DataPlane, FUNCTION_METHODS, invocationIdOf } from "./DataPlane.ts"
 import { makeManagement } from "./Management.ts"
 import { internalProblem, problemMessage, problemResponse, responseFrom } from "./ProblemResponse.ts"
 import { Readiness, type ReadinessState } from "./Readiness.ts"
@@ -59,7 +60,8 @@ const FUNCTIONS = "/functions/"
 /** A path that nothing lives at is repeated to its sender, but not all 16 KiB of it. */
 const LONGEST_ECHO = 200
 
-type Services = Functions | LogPipeline | MonotonicClock | Readiness | Router | Scheduler | ServerConfig
+type Services =
+  BodyBudget | Functions | LogPipeline | MonotonicClock | Readiness | Router | Scheduler | ServerConfig
 
 const make = (
   idleTimeoutSeconds: number
@@ -74,6 +76,7 @@ const make = (
       scheduler: yield* Scheduler,
       log,
       clients: new ClientWatch(yield* MonotonicClock),
+      budget: yield* BodyBudget,
       maxRequestBytes: config.maxRequestBytes,
       idleTimeoutSeconds
     })
@@ -132,7 +135,7 @@ const make = (
       server: ConnectionTimeouts
     ): Response | Promise<Response> => {
       const { method } = request
-      if (method === "CONNECT") return noRoute(method, target, ["GET", "HEAD", "POST"])
+      if (method === "CONNECT") return noRoute(method, target, FUNCTION_METHODS)
       const url = target.startsWith("/") ? URL.parse(`http://localhost${target}`)?.href : undefined
       if (url === undefined || request.headers.has("host"))
         return badHost(request, "is not the name of a host")

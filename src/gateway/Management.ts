@@ -13,6 +13,7 @@ import { RouteNotFound, type ServiceError } from "../domain/Errors.ts"
 import { Functions } from "../deploy/Functions.ts"
 import { LogPipeline } from "../logs/LogPipeline.ts"
 import { FunctionView } from "../protocol/Management.ts"
+import { BodyBudget } from "../router/BodyBudget.ts"
 import { makeAccessGuard } from "./AccessGuard.ts"
 import { ManagementApi } from "./ManagementApi.ts"
 import { readDeployment, readRegistration } from "./ManagementRequest.ts"
@@ -63,26 +64,27 @@ const functionsLive = HttpApiBuilder.group(ManagementApi, "functions", (handlers
   Effect.gen(function* () {
     const functions = yield* Functions
     const { maxBundleBytes } = yield* ServerConfig
+    const budget = yield* BodyBudget
     return handlers
       .handleRaw("register", ({ request }) =>
         Effect.gen(function* () {
           const web = yield* Effect.orDie(HttpServerRequest.toWeb(request))
-          const view = yield* functions.register(yield* readRegistration(web))
+          const view = yield* functions.register(yield* readRegistration(web, budget))
           const body = yield* Effect.orDie(encodeFunction(view))
           return HttpServerResponse.text(JSON.stringify(body), {
             status: 201,
             contentType: "application/json",
             headers: { location: `/api/functions/${view.function_id}` }
           })
-        }).pipe(answered)
+        }).pipe(Effect.scoped, answered)
       )
       .handle("list", () => answered(Effect.map(functions.list, (list) => ({ functions: list }))))
       .handle("get", ({ path }) => answered(functions.get(path.id)))
       .handleRaw("deploy", ({ path, request }) =>
         Effect.gen(function* () {
           const web = yield* Effect.orDie(HttpServerRequest.toWeb(request))
-          return yield* functions.deploy(path.id, yield* readDeployment(web, maxBundleBytes))
-        }).pipe(answered)
+          return yield* functions.deploy(path.id, yield* readDeployment(web, budget, maxBundleBytes))
+        }).pipe(Effect.scoped, answered)
       )
       .handle("versions", ({ path }) =>
         answered(Effect.map(functions.versions(path.id), (versions) => ({ versions })))
@@ -98,9 +100,10 @@ const documentLive = HttpApiBuilder.group(ManagementApi, "document", (handlers) 
 export const makeManagement: Effect.Effect<
   ManagementHandler,
   never,
-  Functions | LogPipeline | ServerConfig | Scope.Scope
+  BodyBudget | Functions | LogPipeline | ServerConfig | Scope.Scope
 > = Effect.gen(function* () {
   const config = yield* ServerConfig
+  const budget = yield* BodyBudget
   const functions = yield* Functions
   const { log } = yield* LogPipeline
   const guard = makeAccessGuard(config)
@@ -108,7 +111,11 @@ export const makeManagement: Effect.Effect<
   const live = HttpApiBuilder.api(ManagementApi).pipe(
     Layer.provide([functionsLive, documentLive]),
     Layer.merge(PlatformServer.layerContext),
-    Layer.provide([Layer.succeed(Functions, functions), Layer.succeed(ServerConfig, config)])
+    Layer.provide([
+      Layer.succeed(BodyBudget, budget),
+      Layer.succeed(Functions, functions),
+      Layer.succeed(ServerConfig, config)
+    ])
   )
 
   /** What no handler foresaw: its words go into the log, the caller learns only that something failed. */

@@ -1,24 +1,34 @@
-import { Effect, Schema } from "effect"
+import { Effect, type Scope, Schema } from "effect"
 import { findJsonFault } from "../config/JsonFault.ts"
-import { InvalidRequest, PayloadTooLarge, type Violation } from "../domain/Errors.ts"
+import { mostDeployBytes } from "../config/ServerConfig.ts"
+import { InvalidRequest, type LimitExceeded, PayloadTooLarge, type Violation } from "../domain/Errors.ts"
 import { RegisterFunction } from "../domain/FunctionSpec.ts"
 import { DeployByPath, DeployByUpload, type DeployRequest } from "../protocol/Management.ts"
 import { violationsOf } from "../protocol/violations.ts"
-import { readBody } from "./RequestBody.ts"
+import type { BodyBudget } from "../router/BodyBudget.ts"
+import { declaredLength, HeldBody } from "./RequestBody.ts"
 
-/** How a body can be refused: FN_006, 400 with every violation, or 413. */
-export type BodyError = InvalidRequest | PayloadTooLarge
+/** How a body can be refused: FN_006, 400 with every violation, or 413; FN_007 where others take all the room. */
+export type BodyError = InvalidRequest | PayloadTooLarge | LimitExceeded
+
+/** Bodies stay counted until the scope ends: what was read from them lives as long. */
+type Read<A> = Effect.Effect<A, BodyError, Scope.Scope>
+
+/** Where a body is read to: what it may take, and which option says so. */
+interface Room {
+  readonly budget: BodyBudget["Type"]
+  readonly limitBytes: number
+  readonly option?: string
+}
 
 const KiB = 1024
 /** A registration: settings, capabilities and environment. */
 const REGISTRATION_BYTES = 256 * KiB
 const MOST_FIELDS = 100
-/** What a bundle's body may be longer than twice the bundle: escapes, the source map, the parts of a form. */
-const DEPLOY_MARGIN_BYTES = 1024 * KiB
 
 /** Reads the body of `POST /api/functions`. */
-export const readRegistration = (request: Request): Effect.Effect<RegisterFunction, BodyError> =>
-  Effect.flatMap(json(request, REGISTRATION_BYTES), decodeRegistration)
+export const readRegistration = (request: Request, budget: BodyBudget["Type"]): Read<RegisterFunction> =>
+  Effect.flatMap(json(request, { budget, limitBytes: REGISTRATION_BYTES }), decodeRegistration)
 
 /**
  * Reads the body of `POST /api/functions/:id/deploy`: JSON, or a form as `curl -F version=v1 -F bundle=@dist/bundle.js`
@@ -26,11 +36,12 @@ export const readRegistration = (request: Request): Effect.Effect<RegisterFuncti
  */
 export const readDeployment = (
   request: Request,
+  budget: BodyBudget["Type"],
   maxBundleBytes: number
-): Effect.Effect<DeployRequest, BodyError> => {
-  const limit = 2 * maxBundleBytes + DEPLOY_MARGIN_BYTES
+): Read<DeployRequest> => {
+  const room = { budget, limitBytes: mostDeployBytes(maxBundleBytes), option: "max_bundle_bytes" }
   return Effect.flatMap(
-    mediaType(request) === "multipart/form-data" ? form(request, limit) : json(request, limit),
+    mediaType(request) === "multipart/form-data" ? form(request, room) : json(request, room),
     decodeDeployment
   )
 }
@@ -72,15 +83,30 @@ const decodeDeployment = (input: unknown): Effect.Effect<DeployRequest, InvalidR
 const mediaType = (request: Request): string =>
   (request.headers.get("content-type") ?? "").split(";", 1)[0]?.trim().toLowerCase() ?? ""
 
-const bytesOf = (request: Request, limitBytes: number): Effect.Effect<Uint8Array, BodyError> =>
-  Effect.flatMap(
-    Effect.tryPromise({
-      try: () => readBody(request, limitBytes),
-      catch: () => invalid({ field: "body", message: "the body ended before all of it had come" })
-    }),
-    (bytes): Effect.Effect<Uint8Array, BodyError> =>
-      bytes === null ? new PayloadTooLarge({ what: "the request body", limitBytes }) : Effect.succeed(bytes)
-  )
+const bytesOf = (request: Request, { budget, limitBytes, option }: Room): Read<Uint8Array> =>
+  Effect.gen(function* () {
+    const body = yield* Effect.acquireRelease(
+      Effect.sync(() => {
+        const declared = declaredLength(request.headers.get("content-length"))
+        return new HeldBody(request, declared, limitBytes, budget)
+      }),
+      (held) => Effect.sync(() => held.giveBack())
+    )
+    const read =
+      body.admit() ??
+      (yield* Effect.tryPromise({
+        try: () => body.read(),
+        catch: () => invalid({ field: "body", message: "the body ended before all of it had come" })
+      }))
+    if (typeof read !== "string") return read
+    return yield* read === "no_room"
+      ? budget.refusal()
+      : new PayloadTooLarge({
+          what: "the request body",
+          limitBytes,
+          ...(option === undefined ? {} : { option })
+        })
+  })
 
 const textOf = (bytes: Uint8Array, field: string): Effect.Effect<string, InvalidRequest> =>
   Effect.try({
@@ -88,7 +114,7 @@ const textOf = (bytes: Uint8Array, field: string): Effect.Effect<string, Invalid
     catch: () => invalid({ field, message: "is not UTF-8 text" })
   })
 
-const json = (request: Request, limitBytes: number): Effect.Effect<unknown, BodyError> =>
+const json = (request: Request, room: Room): Read<unknown> =>
   Effect.gen(function* () {
     const type = mediaType(request)
     if (type !== "application/json") {
@@ -98,7 +124,7 @@ const json = (request: Request, limitBytes: number): Effect.Effect<unknown, Body
         message: "send application/json"
       })
     }
-    const text = yield* textOf(yield* bytesOf(request, limitBytes), "body")
+    const text = yield* textOf(yield* bytesOf(request, room), "body")
     return yield* Effect.try({
       try: (): unknown => JSON.parse(text),
       catch: () => {
@@ -115,10 +141,10 @@ const json = (request: Request, limitBytes: number): Effect.Effect<unknown, Body
   })
 
 /** A form as an object of texts, files included. Which fields there may be is the Schema's to say. */
-const form = (request: Request, limitBytes: number): Effect.Effect<unknown, BodyError> =>
+const form = (request: Request, room: Room): Read<unknown> =>
   Effect.gen(function* () {
     const contentType = request.headers.get("content-type") ?? ""
-    const bytes = yield* bytesOf(request, limitBytes)
+    const bytes = yield* bytesOf(request, room)
     const parts = yield* Effect.tryPromise({
       try: () => new Response(new Blob([bytes]), { headers: { "content-type": contentType } }).formData(),
       catch: () =>

@@ -4,12 +4,14 @@ import { SocketStatus } from "../protocol/ErrorTable.ts"
 import { decodeError } from "../protocol/socket/ErrorPayload.ts"
 import { encodeFrame } from "../protocol/socket/Frame.ts"
 import { FrameDecoder } from "../protocol/socket/FrameDecoder.ts"
+import { watchedBudget } from "../../tests/support/WatchedBudget.ts"
 import { Activity } from "./Activity.ts"
 import { Connection, type ConnectionLimits, type Ticket, type Wire } from "./Connection.ts"
 
 /** A peer that takes only as many bytes as it is told to, and the connection to it. */
 class Peer implements Wire {
   readonly activity = new Activity()
+  readonly bodies: ReturnType<typeof watchedBudget>
   readonly tickets: Array<{ readonly ticket: Ticket; readonly command: number; cancelled: number }> = []
   readonly answers: Array<{ readonly id: bigint; readonly status: number; readonly text: string }> = []
   readonly violations: Array<string> = []
@@ -26,10 +28,12 @@ class Peer implements Wire {
     violation: ({ reason }) => expect.unreachable(reason)
   })
 
-  constructor(limits: Partial<ConnectionLimits> = {}) {
+  constructor(limits: Partial<ConnectionLimits> = {}, bodies = watchedBudget(1 << 20)) {
+    this.bodies = bodies
     this.connection = new Connection(this, {
       limits: { maxInFlight: 4, pauseBytes: 200, maxUnreadBytes: 1000, ...limits },
       activity: this.activity,
+      budget: bodies.budget,
       now: () => this.now,
       request: (ticket, command) => {
         const entry = { ticket, command, cancelled: 0 }
@@ -256,5 +260,101 @@ describe("Connection", () => {
         expect(peer.activity.count).toBe(0)
       })
     )
+  })
+
+  describe("and the budget for payloads", () => {
+    const frame = (id: number, payloadBytes: number): Uint8Array =>
+      encodeFrame(BigInt(id), 7, "x".repeat(payloadBytes)) as Uint8Array
+
+    it("refuses a frame that does not fit at its head, skips the rest, and takes the next", () => {
+      const peer = new Peer({}, watchedBudget(100))
+      peer.connection.receive(frame(1, 60))
+      peer.connection.receive(frame(2, 50).subarray(0, 17))
+      expect(codes(peer)).toEqual(["FN_007"])
+      expect(peer.answers[0]?.id).toBe(2n)
+      peer.connection.receive(frame(2, 50).subarray(17))
+      peer.connection.receive(frame(3, 40))
+      expect(peer.tickets.map(({ ticket }) => ticket.requestId)).toEqual([1n, 3n])
+      expect(peer.bodies.budget.held()).toBe(100)
+      peer.tickets[0]?.ticket.answer(SocketStatus.OK, "")
+      expect(peer.bodies.budget.held()).toBe(40)
+    })
+
+    it("knows since when the peer owes the rest of a frame that is skipped", () => {
+      const peer = new Peer({}, watchedBudget(10))
+      peer.now = 3
+      peer.connection.receive(frame(1, 50).subarray(0, 20))
+      expect(peer.connection.stalledSince).toBe(3)
+      peer.connection.receive(frame(1, 50).subarray(20))
+      expect(peer.connection.stalledSince).toBeNull()
+    })
+
+    it("is read no further while it does not read its refusals", () => {
+      const peer = new Peer({}, watchedBudget(10))
+      peer.room = 0
+      peer.connection.receive(Buffer.concat(Array.from({ length: 20 }, (_, index) => frame(index, 50))))
+      expect(peer.reading).toBe(false)
+      expect(peer.connection.unreadBytes).toBeLessThan(1200)
+      for (let left = 40; left > 0; left--) peer.take(Number.POSITIVE_INFINITY)
+      expect(peer.answers).toHaveLength(20)
+      expect(peer.reading).toBe(true)
+    })
+
+    it("gives back what a command took over only when that gives it back", () => {
+      const peer = new Peer({}, watchedBudget(100))
+      peer.connection.receive(frame(1, 60))
+      const bytes = peer.tickets[0]?.ticket.takeOver()
+      peer.leave()
+      expect(bytes).toBe(60)
+      expect(peer.bodies.budget.held()).toBe(60)
+    })
+
+    it("holds what is open and what is coming in, and nothing at the end, whatever happens", () => {
+      const LIMIT = 120
+      const peerIndex = fc.nat(2)
+      const step = fc.oneof(
+        {
+          weight: 4,
+          arbitrary: fc.record({ do: fc.constant("send" as const), peer: peerIndex, size: fc.nat(60) })
+        },
+        {
+          weight: 6,
+          arbitrary: fc.record({ do: fc.constant("bytes" as const), peer: peerIndex, count: fc.nat(90) })
+        },
+        {
+          weight: 3,
+          arbitrary: fc.record({ do: fc.constant("answer" as const), peer: peerIndex, which: fc.nat() })
+        },
+        { weight: 1, arbitrary: fc.record({ do: fc.constant("leave" as const), peer: peerIndex }) },
+        { weight: 1, arbitrary: fc.record({ do: fc.constant("garbage" as const), peer: peerIndex }) },
+        { weight: 1, arbitrary: fc.record({ do: fc.constant("unread" as const), peer: peerIndex }) },
+        { weight: 2, arbitrary: fc.record({ do: fc.constant("read" as const), peer: peerIndex }) }
+      )
+      fc.assert(
+        fc.property(fc.array(step, { maxLength: 80 }), (steps) => {
+          const bodies = watchedBudget(LIMIT)
+          const sides = [0, 1, 2].map(() => ({ peer: new Peer({}, bodies), pending: Buffer.alloc(0) }))
+          let id = 0
+          for (const one of steps) {
+            const side = sides[one.peer] as (typeof sides)[number]
+            const { peer } = side
+            if (one.do === "send") side.pending = Buffer.concat([side.pending, frame((id += 1), one.size)])
+            if (one.do === "bytes") {
+              peer.connection.receive(side.pending.subarray(0, one.count))
+              side.pending = side.pending.subarray(one.count)
+            }
+            if (one.do === "answer" && peer.tickets.length > 0)
+              peer.tickets[one.which % peer.tickets.length]?.ticket.answer(SocketStatus.OK, "done")
+            if (one.do === "leave") peer.leave()
+            if (one.do === "garbage") peer.connection.receive(Uint8Array.of(0, 0, 0, 0))
+            if (one.do === "unread") peer.room = 0
+            if (one.do === "read") peer.take(Number.POSITIVE_INFINITY)
+          }
+          for (const { peer } of sides) peer.leave()
+          expect(bodies.budget.held()).toBe(0)
+          expect(bodies.most()).toBeLessThanOrEqual(LIMIT)
+        })
+      )
+    })
   })
 })

@@ -3,6 +3,7 @@ import { SocketStatus } from "../protocol/ErrorTable.ts"
 import { encodeError, statusOf } from "../protocol/socket/ErrorPayload.ts"
 import { encodeFrame, MAX_LENGTH, MAX_PAYLOAD_BYTES } from "../protocol/socket/Frame.ts"
 import { FrameDecoder, type FrameViolation } from "../protocol/socket/FrameDecoder.ts"
+import type { BodyBudget } from "../router/BodyBudget.ts"
 import type { Cancel } from "../scheduler/Scheduler.ts"
 import type { Activity } from "./Activity.ts"
 
@@ -31,6 +32,8 @@ export interface ConnectionLimits {
 export interface ConnectionOwner {
   readonly limits: ConnectionLimits
   readonly activity: Activity
+  /** Where payloads have their place while they come in and until their request is answered. */
+  readonly budget: BodyBudget["Type"]
   /** Monotonic milliseconds. */
   readonly now: () => number
   /** A request; its ticket is answered once, now or later. The payload is only valid during the call. */
@@ -47,10 +50,19 @@ export class Ticket {
   readonly #connection: Connection
   /** Gives the work up when the peer goes away (R-10). Null where that is not possible, or not wanted. */
   cancel: Cancel | null = null
+  #payloadBytes: number
 
-  constructor(connection: Connection, requestId: bigint) {
+  constructor(connection: Connection, requestId: bigint, payloadBytes: number) {
     this.#connection = connection
     this.requestId = requestId
+    this.#payloadBytes = payloadBytes
+  }
+
+  /** What the request has in the budget. Whoever calls this gives it back: what runs on without its client holds it on. */
+  takeOver(): number {
+    const bytes = this.#payloadBytes
+    this.#payloadBytes = 0
+    return bytes
   }
 
   /** False once the peer has gone: nobody waits for the answer. */
@@ -72,7 +84,8 @@ export class Ticket {
 
 /**
  * One client's connection: bytes in, tickets out; answers in, bytes out. Everything it keeps is bounded: one unfinished
- * frame, `maxInFlight` tickets, and about `maxUnreadBytes` of answers that the peer has not read.
+ * frame, `maxInFlight` tickets, and about `maxUnreadBytes` of answers that the peer has not read. What all connections
+ * keep of their requests together is bounded by the budget: what does not fit is skipped and refused (FN_007).
  */
 export class Connection {
   readonly #wire: Wire
@@ -86,12 +99,15 @@ export class Connection {
   #paused = false
   #state: "open" | "ending" | "closed" = "open"
   #frameSince: number | null = null
+  /** What the unfinished frame has in the budget. */
+  #frameBytes = 0
   #outputSince: number | null = null
 
   constructor(wire: Wire, owner: ConnectionOwner) {
     this.#wire = wire
     this.#owner = owner
     this.#decoder = new FrameDecoder({
+      admit: (requestId, payloadLength) => this.#admit(requestId, payloadLength),
       frame: ({ kind, payload, requestId }) => this.#request(requestId, kind, payload),
       violation: (violation) => this.#violated(violation)
     })
@@ -140,7 +156,7 @@ export class Connection {
     if (!this.#tickets.has(ticket)) return true
     const frame = encodeFrame(ticket.requestId, status, payload, MAX_LENGTH)
     if (frame === null) return false
-    this.#tickets.delete(ticket)
+    this.#forget(ticket)
     const tooMuch =
       this.#outputBytes > 0 && this.#outputBytes + frame.length > this.#owner.limits.maxUnreadBytes
     this.#send(tooMuch ? this.#dropped(ticket) : frame)
@@ -159,8 +175,7 @@ export class Connection {
   end(): void {
     if (this.#state !== "open") return
     this.#state = "ending"
-    this.#decoder.stop()
-    this.#frameSince = null
+    this.#stopReading()
     this.#cancelAll()
     this.#owner.ending(this)
     if (this.#outputBytes === 0) this.#wire.shutdown()
@@ -182,9 +197,8 @@ export class Connection {
   closed(): void {
     if (this.#state === "closed") return
     this.#state = "closed"
-    this.#decoder.stop()
+    this.#stopReading()
     this.#held = null
-    this.#frameSince = null
     this.#clearOutput()
     this.#cancelAll()
   }
@@ -196,10 +210,36 @@ export class Connection {
     if (used < chunk.length && !this.#decoder.dead) this.#held = chunk.subarray(used)
   }
 
+  #admit(requestId: bigint, payloadLength: number): boolean {
+    const { budget } = this.#owner
+    if (budget.take(payloadLength)) {
+      this.#frameBytes = payloadLength
+      return true
+    }
+    this.#send(refusal(requestId, budget.refusal()))
+    this.#pauseIfUnread()
+    return false
+  }
+
+  #stopReading(): void {
+    this.#decoder.stop()
+    this.#frameSince = null
+    this.#owner.budget.giveBack(this.#frameBytes)
+    this.#frameBytes = 0
+  }
+
+  #forget(ticket: Ticket): void {
+    this.#tickets.delete(ticket)
+    this.#owner.budget.giveBack(ticket.takeOver())
+  }
+
   #request(requestId: bigint, command: number, payload: Uint8Array): void {
     this.#frameSince = null
-    const { activity, limits, request } = this.#owner
+    const { activity, budget, limits, request } = this.#owner
+    const payloadBytes = this.#frameBytes
+    this.#frameBytes = 0
     if (this.#tickets.size >= limits.maxInFlight) {
+      budget.giveBack(payloadBytes)
       const limit = new LimitExceeded({
         limit: "connections",
         value: limits.maxInFlight,
@@ -207,12 +247,17 @@ export class Connection {
       })
       this.#send(refusal(requestId, limit))
     } else {
-      const ticket = new Ticket(this, requestId)
+      const ticket = new Ticket(this, requestId, payloadBytes)
       this.#tickets.add(ticket)
       activity.begin()
       request(ticket, command, payload)
     }
-    if (this.#outputBytes > limits.pauseBytes && this.#state === "open" && !this.#paused) {
+    this.#pauseIfUnread()
+  }
+
+  #pauseIfUnread(): void {
+    const { pauseBytes } = this.#owner.limits
+    if (this.#outputBytes > pauseBytes && this.#state === "open" && !this.#paused) {
       this.#paused = true
       this.#decoder.hold()
       this.#wire.pause()
@@ -234,7 +279,7 @@ export class Connection {
 
   #cancelAll(): void {
     for (const ticket of [...this.#tickets]) {
-      this.#tickets.delete(ticket)
+      this.#forget(ticket)
       this.#owner.activity.end()
       ticket.cancel?.()
     }

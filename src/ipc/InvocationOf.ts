@@ -4,6 +4,9 @@ import type { Invocation } from "../domain/Invocation.ts"
 import type { InvokeRequest } from "../protocol/socket/InvokeRequest.ts"
 import { requestUrl } from "../protocol/socket/requestUrl.ts"
 
+/** An invocation whose body can be let go of, once nobody will give it to a worker any more. */
+type Forgetful = Omit<Invocation, "body"> & { body: Uint8Array | null }
+
 type HeaderMap = Record<string, string | ReadonlyArray<string>>
 
 /** RFC 9110, 5.6.2. */
@@ -31,7 +34,7 @@ const hopByHop: ReadonlySet<string> = new Set([
 export const invocationOf = (
   request: InvokeRequest,
   maxRequestBytes: number
-): Invocation | InvalidRequest | PayloadTooLarge => {
+): Forgetful | InvalidRequest | PayloadTooLarge => {
   const violations: Array<Violation> = []
   const method = methodOf(request.method, violations)
   const url = urlOf(request, violations)
@@ -42,7 +45,11 @@ export const invocationOf = (
     if (decoded === null)
       violations.push({ field: "body", message: "use base64 with padding (RFC 4648, section 4)" })
     else if (decoded === "too_large") {
-      return new PayloadTooLarge({ what: "the request body", limitBytes: maxRequestBytes })
+      return new PayloadTooLarge({
+        what: "the request body",
+        limitBytes: maxRequestBytes,
+        option: "max_request_bytes"
+      })
     } else body = decoded
   }
   if (violations.length > 0) return new InvalidRequest({ violations })

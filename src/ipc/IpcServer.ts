@@ -21,6 +21,7 @@ import { InvokeRequest, isInvokeRequest } from "../protocol/socket/InvokeRequest
 import type { PingAnswer } from "../protocol/socket/Payloads.ts"
 import { decodeRequest } from "../protocol/violations.ts"
 import { PROTOCOL_VERSION as WORKER_PROTOCOL_VERSION } from "../protocol/worker/Wire.ts"
+import { BodyBudget } from "../router/BodyBudget.ts"
 import { Router } from "../router/Router.ts"
 import { Scheduler } from "../scheduler/Scheduler.ts"
 import { Activity } from "./Activity.ts"
@@ -82,9 +83,10 @@ export const make = (
 ): Effect.Effect<
   IpcServer["Type"],
   SocketStartError,
-  Router | Scheduler | Functions | LogPipeline | Scope.Scope
+  BodyBudget | Router | Scheduler | Functions | LogPipeline | Scope.Scope
 > =>
   Effect.gen(function* () {
+    const budget = yield* BodyBudget
     const router = yield* Router
     const scheduler = yield* Scheduler
     const functions = yield* Functions
@@ -105,7 +107,7 @@ export const make = (
         message: `a request on the socket could not be handled: ${String(defect)}`,
         ...(defect instanceof Error && defect.stack !== undefined ? { stack: defect.stack } : {})
       })
-    const management = yield* makeManagementCommands(functions, options, activity, reportDefect)
+    const management = yield* makeManagementCommands(functions, options, activity, budget, reportDefect)
     const describeInvoke = decodeRequest(InvokeRequest, "ignore")
     const pong: PingAnswer = {
       server: "bunbase-functions",
@@ -142,9 +144,16 @@ export const make = (
         }
       })
       if (settled) return
-      ticket.cancel = cancel
+      ticket.cancel =
+        invocation.body === null
+          ? cancel
+          : () => {
+              cancel()
+              // It may wait for its worker to notice, until its deadline; its body does not wait with it.
+              invocation.body = null
+            }
       // What `submit` set off may have ended this very connection.
-      if (!ticket.wanted) cancel()
+      if (!ticket.wanted) ticket.cancel()
     }
 
     const dispatch = (ticket: Ticket, code: number, payload: Uint8Array): void => {
@@ -171,6 +180,7 @@ export const make = (
     const owner: ConnectionOwner = {
       limits: options,
       activity,
+      budget,
       now,
       request: (ticket, code, payload) => {
         // A ping is answered to the last: it does nothing.
@@ -298,7 +308,11 @@ const unknownCommand = (code: number, name: CommandName | null): InvalidRequest 
 /** The server on the configured socket; `httpUrl` is where the same service takes HTTP from this machine. */
 export const layer = (
   httpUrl: string
-): Layer.Layer<IpcServer, SocketStartError, ServerConfig | Router | Scheduler | Functions | LogPipeline> =>
+): Layer.Layer<
+  IpcServer,
+  SocketStartError,
+  ServerConfig | BodyBudget | Router | Scheduler | Functions | LogPipeline
+> =>
   Layer.scoped(
     IpcServer,
     Effect.flatMap(ServerConfig, ({ logsDir, maxRequestBytes, socketPath }) =>

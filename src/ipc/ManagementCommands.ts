@@ -17,6 +17,7 @@ import {
   Nothing
 } from "../protocol/socket/Payloads.ts"
 import { decodeRequest } from "../protocol/violations.ts"
+import type { BodyBudget } from "../router/BodyBudget.ts"
 import type { Activity } from "./Activity.ts"
 import type { Ticket } from "./Connection.ts"
 
@@ -75,6 +76,7 @@ export const makeManagementCommands = (
   functions: Functions["Type"],
   options: ManagementOptions,
   activity: Activity,
+  budget: BodyBudget["Type"],
   reportDefect: (defect: unknown) => void
 ) =>
   Effect.map(Effect.makeSemaphore(options.maxRunning), (turns) => {
@@ -121,14 +123,17 @@ export const makeManagementCommands = (
         }
         const run = commands[command](parsed.value)
         pending += 1
-        // Counted apart from the ticket, which goes with the client: a shutdown waits for the command itself.
+        // Counted apart from the ticket, which goes with the client: a shutdown waits for the command itself, and what it
+        // was given stays until its end.
         activity.begin()
+        const bytes = ticket.takeOver()
         return turns
           .withPermits(1)(Effect.suspend(() => (ticket.wanted ? answered(ticket, run) : Effect.void)))
           .pipe(
             Effect.ensuring(
               Effect.sync(() => {
                 pending -= 1
+                budget.giveBack(bytes)
                 activity.end()
               })
             )

@@ -22,6 +22,8 @@ type ReadFailure = DeploymentFailed | InvalidRequest | PayloadTooLarge
 
 // A map repeats the sources and adds their positions.
 const mapFactor = 4
+/** What raises both limits. */
+const option = "max_bundle_bytes"
 
 /** Reads the bundle that a caller sent or named. `limitBytes` holds for the bundle, four times as much for its map. */
 export const readBundle = (request: DeployRequest, limitBytes: number): Effect.Effect<Bundle, ReadFailure> =>
@@ -36,9 +38,9 @@ const sent = (
 ): Effect.Effect<Bundle, ReadFailure> =>
   Effect.suspend((): Effect.Effect<Bundle, ReadFailure> => {
     const bytes = new TextEncoder().encode(code)
-    if (bytes.length > limitBytes) return new PayloadTooLarge({ what: "the bundle", limitBytes })
+    if (bytes.length > limitBytes) return new PayloadTooLarge({ what: "the bundle", limitBytes, option })
     if (sourceMap !== null && Buffer.byteLength(sourceMap) > limitBytes * mapFactor) {
-      return new PayloadTooLarge({ what: "the source map", limitBytes: limitBytes * mapFactor })
+      return new PayloadTooLarge({ what: "the source map", limitBytes: limitBytes * mapFactor, option })
     }
     return bundleOf(bytes, sourceMap)
   })
@@ -96,7 +98,7 @@ const readRegularFile = (
 ): Effect.Effect<Uint8Array | null, ReadFailure> =>
   Effect.promise(() => tryToRead(path, limitBytes)).pipe(
     Effect.flatMap(({ bytes, fault, tooLarge }): Effect.Effect<Uint8Array | null, ReadFailure> => {
-      if (tooLarge) return new PayloadTooLarge({ what, limitBytes })
+      if (tooLarge) return new PayloadTooLarge({ what, limitBytes, option })
       if (fault !== undefined) {
         return new DeploymentFailed({ stage: "bundle", reason: `${what} ${fault}`, file: path })
       }

@@ -17,7 +17,7 @@ const expectTooLarge = async (response: {
   expect(JSON.parse(response.text)).toMatchObject({
     code: "FN_006",
     status: 413,
-    detail: `the request body is larger than ${LIMIT} bytes`,
+    detail: `the request body is larger than ${LIMIT} bytes; the server's option max_request_bytes sets this limit`,
     invocation_id: expect.any(String)
   })
 }

@@ -57,6 +57,17 @@ describe.concurrent("closed after a bound", () => {
     expect(await seconds(connection.closed)).toBeLessThan(IDLE_SECONDS + 8)
     stop()
     expect(gateway.submissions.map(({ invocation }) => invocation.path)).not.toContain("/slow-body")
+    await gateway.bodies.empty()
+  })
+
+  it.concurrent("a client whose registration never ends", { timeout: 30_000 }, async () => {
+    const connection = await RawConnection.open(gateway.port)
+    const type = "Content-Type: application/json\r\n"
+    connection.write(`POST /api/functions HTTP/1.1\r\n${HOST}${type}Content-Length: 1000\r\n\r\n{`)
+    const stop = drip(connection, " ")
+    expect(await seconds(connection.closed)).toBeLessThan(IDLE_SECONDS + 8)
+    stop()
+    await gateway.bodies.empty()
   })
 
   it.concurrent("a client that does not use its connection any more", { timeout: 30_000 }, async () => {

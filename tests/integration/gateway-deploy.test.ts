@@ -144,7 +144,11 @@ describe("POST /api/functions/:id/deploy", () => {
     const config = { maxBundleBytes: 1000 }
     const bundle = "x".repeat(2 * 1000 + 1024 * 1024)
     const sent = await deploying(json({ version: "v1", bundle }), { config })
-    await expectProblem(sent.response, 413, "FN_006")
+    expect(await expectProblem(sent.response, 413, "FN_006")).toMatchObject({
+      detail: expect.stringMatching(
+        /larger than \d+ bytes; the server's option max_bundle_bytes sets this limit/
+      )
+    })
     await gateway?.[Symbol.asyncDispose]()
     const asForm = await deploying(
       {

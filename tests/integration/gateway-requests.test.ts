@@ -1,3 +1,4 @@
+import { METHODS } from "node:http"
 import { describe, expect, it } from "vitest"
 import { MemoryLimitExceeded } from "../../src/domain/Errors.ts"
 import { answer, mirror, startGateway, testTarget } from "../support/GatewayUnderTest.ts"
@@ -101,7 +102,30 @@ describe("the method", () => {
     await using gateway = await startGateway({ script: mirror })
     const response = await exchange(gateway.port, `${line} HTTP/1.1\r\nHost: a\r\n\r\n`)
     expect(response.status).toBe(405)
-    expect(response.header("allow")).toContain("GET, HEAD, POST")
+    expect(response.header("allow")).toMatch(/^GET, HEAD, POST, /)
+    expect(gateway.submissions).toHaveLength(0)
+  })
+
+  it("is one of those in Allow, and each of those reaches the function", async () => {
+    await using gateway = await startGateway({ script: mirror })
+    const refused = await exchange(gateway.port, "TRACE /functions/hello HTTP/1.1\r\nHost: a\r\n\r\n")
+    const allowed = (refused.header("allow") ?? "").split(", ")
+    // What the HTTP server's parser knows: everything else it refuses itself.
+    expect(allowed.toSorted()).toEqual(
+      METHODS.filter((method) => method !== "TRACE" && method !== "CONNECT").toSorted()
+    )
+    for (const method of allowed) {
+      const line = `${method} /functions/hello HTTP/1.1\r\nHost: a\r\n\r\n`
+      expect((await exchange(gateway.port, line, method === "HEAD")).status).toBe(200)
+    }
+    expect(gateway.submissions.map(({ invocation }) => invocation.method)).toEqual(allowed)
+  })
+
+  it.each(["BREW", "get", "G E T"])("%s is none: the HTTP server hangs up", async (method) => {
+    await using gateway = await startGateway({ script: mirror })
+    const connection = await RawConnection.open(gateway.port)
+    connection.write(`${method} /functions/hello HTTP/1.1\r\nHost: a\r\n\r\n`)
+    await connection.closed
     expect(gateway.submissions).toHaveLength(0)
   })
 })

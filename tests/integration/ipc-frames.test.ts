@@ -131,6 +131,7 @@ describe("frames on the socket", () => {
     const body = Buffer.alloc(1001).toString("base64")
     const { payload, status } = await client.ask(1, Command.INVOKE, { ...invokeHello, method: "POST", body })
     expect([status, payload["code"]]).toEqual(["ERROR", "FN_006"])
+    expect(payload["error"]).toContain("larger than 1000 bytes; the server's option max_request_bytes")
   })
 
   it("says so where an answer does not fit into a frame", async () => {

@@ -144,7 +144,7 @@ describe("reading what a caller names", () => {
         writeFileSync(join(folder, "large.js"), "x".repeat(4097))
         return join(folder, "large.js")
       },
-      { _tag: "PayloadTooLarge", what: "the bundle", limitBytes: 4096 }
+      { _tag: "PayloadTooLarge", what: "the bundle", limitBytes: 4096, option: "max_bundle_bytes" }
     ],
     [
       "a link out of its folder",

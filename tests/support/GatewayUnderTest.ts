@@ -16,8 +16,10 @@ import type {
   FunctionView,
   VersionView
 } from "../../src/protocol/Management.ts"
+import { BodyBudget } from "../../src/router/BodyBudget.ts"
 import { layer as routerLayer, Router } from "../../src/router/Router.ts"
 import { Scheduler } from "../../src/scheduler/Scheduler.ts"
+import { watchedBudget, type WatchedBudget } from "./WatchedBudget.ts"
 
 /** An invocation that the gateway submitted, and what became of it. */
 export interface Submission {
@@ -48,6 +50,8 @@ export interface GatewayUnderTest extends AsyncDisposable {
   readonly url: string
   readonly port: number
   readonly router: Router["Type"]
+  /** What the bodies of requests hold (`config.maxBufferedBytes`). */
+  readonly bodies: WatchedBudget
   readonly submissions: ReadonlyArray<Submission>
   /** The next submission that nobody has taken yet. */
   readonly submitted: () => Promise<Submission>
@@ -213,7 +217,9 @@ export const startGateway = async (options: GatewayOptions = {}): Promise<Gatewa
     ...options.config,
     ...(options.apiKey === undefined ? {} : { apiKey: Redacted.make(options.apiKey) })
   }
+  const bodies = watchedBudget(config.maxBufferedBytes)
   const fakes = Layer.mergeAll(
+    Layer.succeed(BodyBudget, bodies.budget),
     Layer.succeed(ServerConfig, config),
     Layer.succeed(Scheduler, scheduler),
     Layer.succeed(LogPipeline, {
@@ -241,6 +247,7 @@ export const startGateway = async (options: GatewayOptions = {}): Promise<Gatewa
     url: server.address.url,
     port: server.address.port,
     router,
+    bodies,
     submissions,
     submitted: () => {
       const next = untaken.shift()

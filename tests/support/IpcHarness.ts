@@ -10,8 +10,10 @@ import { Functions } from "../../src/deploy/Functions.ts"
 import { defaultIpcOptions, type IpcOptions, IpcServer, make } from "../../src/ipc/IpcServer.ts"
 import { LogPipeline } from "../../src/logs/LogPipeline.ts"
 import type { DeploymentView, FunctionView, VersionView } from "../../src/protocol/Management.ts"
+import { BodyBudget } from "../../src/router/BodyBudget.ts"
 import * as Router from "../../src/router/Router.ts"
 import { Scheduler } from "../../src/scheduler/Scheduler.ts"
+import { watchedBudget, type WatchedBudget } from "./WatchedBudget.ts"
 
 /** A function that can be invoked under the name `hello-world`. */
 export const target: Target = {
@@ -113,6 +115,8 @@ export interface IpcHarness {
   readonly folder: string
   readonly server: IpcServer["Type"]
   readonly submissions: Arrivals<Submission>
+  /** What the payloads of requests hold. */
+  readonly bodies: WatchedBudget
   /** What the service wrote into its log. */
   readonly logged: ReadonlyArray<string>
   /** Moves the server's clock, where it was asked for. */
@@ -124,6 +128,7 @@ export interface IpcHarness {
 export interface HarnessOptions extends Partial<IpcOptions> {
   /** Time stands still until the test moves it. */
   readonly testClock?: boolean
+  readonly maxBufferedBytes?: number
   readonly functions?: Partial<Functions["Type"]>
   /** Called for each invocation, before it is put among the arrivals; true: it is dealt with. */
   readonly onSubmit?: (submission: Submission) => boolean
@@ -143,7 +148,7 @@ const quiet: Functions["Type"] = {
 
 /** The real socket server on a real socket, with everything behind it played by the test. */
 export const startIpc = async (options: HarnessOptions = {}): Promise<IpcHarness> => {
-  const { functions, onSubmit, testClock = false, ...limits } = options
+  const { functions, maxBufferedBytes = 256 << 20, onSubmit, testClock = false, ...limits } = options
   const folder = mkdtempSync(join(tmpdir(), "bunbase-ipc-"))
   const socketPath = limits.socketPath ?? join(folder, "s.sock")
   const submissions = new Arrivals<Submission>()
@@ -174,7 +179,9 @@ export const startIpc = async (options: HarnessOptions = {}): Promise<IpcHarness
     stop: () => {},
     abandon: () => {}
   })
+  const bodies = watchedBudget(maxBufferedBytes)
   const services = Layer.mergeAll(
+    Layer.succeed(BodyBudget, bodies.budget),
     scheduler,
     Layer.effectDiscard(Effect.map(Router.Router, (router) => router.publish(target))).pipe(
       Layer.provideMerge(Router.layer)
@@ -204,6 +211,7 @@ export const startIpc = async (options: HarnessOptions = {}): Promise<IpcHarness
     folder,
     server,
     submissions,
+    bodies,
     logged,
     pass: (time) => runtime.runPromise(TestClock.adjust(time)),
     drain: () => runtime.runPromise(server.drain),

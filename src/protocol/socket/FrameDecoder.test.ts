@@ -121,6 +121,61 @@ describe("FrameDecoder", () => {
     )
   })
 
+  it("skips the frames that are not admitted, keeps nothing of them, and finds all the others", () => {
+    fc.assert(
+      fc.property(
+        fc.array(fc.tuple(frameArbitrary, fc.boolean()), { maxLength: 8 }),
+        fc.array(fc.nat(), { maxLength: 30 }),
+        (list, places) => {
+          const asked: Array<readonly [bigint, number]> = []
+          const frames: Array<Frame> = []
+          const withPayload = list.filter(([{ payload }]) => payload.length > 0)
+          let skipping = false
+          const decoder = new FrameDecoder({
+            admit: (requestId, payloadLength) => {
+              const admitted = withPayload[asked.length]?.[1] === true
+              asked.push([requestId, payloadLength])
+              skipping = !admitted
+              return admitted
+            },
+            frame: (frame) => frames.push({ ...frame, payload: new Uint8Array(frame.payload) }),
+            violation: ({ reason }) => expect.unreachable(reason)
+          })
+          for (const chunk of cut(encodeAll(list.map(([frame]) => frame)), places)) {
+            decoder.push(chunk)
+            // Of the next frame at most what is before its payload.
+            expect(skipping ? decoder.bufferedBytes : 0).toBeLessThan(17)
+          }
+          expect(decoder.midFrame).toBe(false)
+          expect(asked).toEqual(withPayload.map(([{ payload, requestId }]) => [requestId, payload.length]))
+          expect(frames).toEqual(
+            list.filter(([{ payload }, admitted]) => admitted || payload.length === 0).map(([frame]) => frame)
+          )
+        }
+      )
+    )
+  })
+
+  it("holds at a frame that is not admitted, in the middle of a chunk", () => {
+    const seen: Array<string> = []
+    const decoder: FrameDecoder = new FrameDecoder({
+      admit: (requestId) => {
+        seen.push(`refused ${requestId}`)
+        decoder.hold()
+        return false
+      },
+      frame: () => expect.unreachable(),
+      violation: () => expect.unreachable()
+    })
+    const two = Buffer.concat([1n, 2n].map((id) => encodeFrame(id, 1, "{}") as Uint8Array))
+    const used = decoder.push(two)
+    expect(seen).toEqual(["refused 1"])
+    expect(used).toBe(17)
+    expect(decoder.midFrame).toBe(true)
+    decoder.push(two.subarray(used))
+    expect(seen).toEqual(["refused 1", "refused 2"])
+  })
+
   it("reports once and takes nothing more", () => {
     const ping = encodeFrame(1n, 0x11, "") as Uint8Array
     const seen = decode([ping, Uint8Array.of(0, 0, 0, 0), ping, ping])

@@ -14,6 +14,10 @@ export class FrameViolation extends Data.TaggedError("FrameViolation")<{
 }
 
 export interface FrameEvents {
+  /**
+   * A frame with a payload begins; false: nothing of it is kept, and `frame` is not called for it. Left out, all are kept.
+   */
+  readonly admit?: (requestId: bigint, payloadLength: number) => boolean
   /** A whole frame. Its payload is only valid during the call. */
   readonly frame: (frame: Frame) => void
   /** The framing is broken. Reported once; nothing is reported after it. */
@@ -39,6 +43,8 @@ export class FrameDecoder {
   #requestId = 0n
   #kind = 0
   #inBody = false
+  /** The payload that comes is not wanted. */
+  #skipping = false
   #held = false
   #dead = false
 
@@ -62,7 +68,7 @@ export class FrameDecoder {
     return this.#dead
   }
 
-  /** To be called from within `frame`: `push` returns after this frame, and the rest of the chunk is the caller's. */
+  /** To be called from within `frame` or `admit`: `push` returns after it, and the rest of the chunk is the caller's. */
   hold(): void {
     this.#held = true
   }
@@ -135,7 +141,10 @@ export class FrameDecoder {
     this.#bodyLength = payloadLength
     this.#bodySize = 0
     if (payloadLength === 0) this.#emit(EMPTY)
-    else this.#inBody = true
+    else {
+      this.#inBody = true
+      this.#skipping = this.#events.admit?.(this.#requestId, payloadLength) === false
+    }
     return at
   }
 
@@ -154,6 +163,11 @@ export class FrameDecoder {
   #fillBody(chunk: Uint8Array, from: number): number {
     const missing = this.#bodyLength - this.#bodySize
     const end = Math.min(chunk.length, from + missing)
+    if (this.#skipping) {
+      this.#bodySize += end - from
+      this.#inBody = end - from < missing
+      return end
+    }
     if (this.#bodySize === 0 && end - from === missing) {
       // The common case: the whole payload lies in one chunk and is not copied.
       this.#inBody = false
