@@ -1,5 +1,6 @@
 import { Context, Duration, type Redacted } from "effect"
 import { resolve } from "node:path"
+import { fileURLToPath } from "node:url"
 import type { LogLevel } from "../protocol/worker/Wire.ts"
 
 /**
@@ -36,6 +37,9 @@ export interface ServerOptions {
   readonly executionTimeout: Duration.Duration
   /** Memory of one worker in MiB, unless the function says otherwise. */
   readonly memoryMb: number
+
+  /** The program of QuickJS-NG workers. Where there is none, the server runs with Bun alone. */
+  readonly quickjsWorker: string
 
   readonly metadataDb: string
   readonly logsDb: string
@@ -82,6 +86,11 @@ export const pathsInside = (dataDir: string) => ({
 
 const MiB = 1024 * 1024
 
+/** Where this installation's build puts it. */
+const builtQuickJs = fileURLToPath(
+  new URL("../../native/quickjs-ng/build/release/bunbase-quickjs", import.meta.url)
+)
+
 /** The largest body of a deployment: the bundle with its escapes, the source map, the parts of a form. */
 export const mostDeployBytes = (maxBundleBytes: number): number => 2 * maxBundleBytes + MiB
 
@@ -102,6 +111,7 @@ export const defaultOptions = (dataDir = "data"): ServerOptions => ({
   startupTimeout: Duration.seconds(10),
   executionTimeout: Duration.seconds(30),
   memoryMb: 256,
+  quickjsWorker: builtQuickJs,
   ...pathsInside(dataDir),
   logRetentionDays: 30,
   maxRequestBytes: 10 * MiB,
