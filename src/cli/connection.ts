@@ -3,6 +3,7 @@ import type { FunctionsClient } from "../client/index.ts"
 import { serverOptions } from "../config/OptionTable.ts"
 import { CliFailure, ExitCode, splitAdvice, usage } from "./CliFailure.ts"
 import { option } from "./CommandLine.ts"
+import { fieldLabel, withFlags } from "./flagWords.ts"
 
 // The server and its clients are told of the socket by the same variable.
 const variableOf = (key: string): string => serverOptions.find((row) => row.key === key)?.env ?? ""
@@ -113,7 +114,7 @@ const failureOf = (cause: unknown): CliFailure => {
   if (cause.violations.length > 0) {
     return new CliFailure({
       exitCode: ExitCode.usage,
-      what: `${cause.code}: the server refused this`,
+      what: `${cause.code}: ${cause.violations.length === 1 ? "this is" : "these are"} not accepted`,
       details: cause.violations.map(({ field, message }) =>
         field === "" ? withFlags(message) : `${fieldLabel(field)}: ${withFlags(message)}`
       )
@@ -152,26 +153,6 @@ const invocationDetails = ({ code, invocationId, message, retryable }: Refusal):
       ])
 ]
 const MAY_HAVE_RUN: ReadonlySet<string> = new Set(["FN_002", "FN_003", "FN_004"])
-
-/** The server speaks of its options by their names in a file; at the command line they are flags. */
-const withFlags = (text: string): string =>
-  text.replaceAll(/(?<![\w"'-])[a-z]+(?:_[a-z]+)+(?![\w"'])/g, (word) => flagByName.get(word) ?? word)
-const flagByName: ReadonlyMap<string, string> = new Map([
-  ...serverOptions.flatMap(({ flag, name }) => (flag === null ? [] : [[name, `--${flag}`] as const])),
-  ["timeout_seconds", "--timeout-seconds"],
-  ["expose_errors", "--expose-errors"]
-])
-
-/** A field of a registration or of a call, as the flag or argument that sets it. */
-const fieldLabel = (field: string): string => {
-  const [first = "", ...rest] = field.split(".")
-  if (first === "name") return "NAME"
-  if (first === "capabilities") return "--profile"
-  if (first === "env" && rest.length > 0) return `--env ${rest.join(".")}`
-  if (first === "headers" && rest.length > 0) return `--header ${rest.join(".")}`
-  return flagByName.get(field) ?? (PLAIN_FLAGS.has(field) ? `--${field}` : field)
-}
-const PLAIN_FLAGS: ReadonlySet<string> = new Set(["runtime", "handler", "env", "version", "method", "path"])
 
 interface Refusal extends Error {
   readonly code: string

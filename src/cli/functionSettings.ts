@@ -108,7 +108,9 @@ export const readSettings = (name: string, flags: SettingsValues): Effect.Effect
         env: flags.env.length === 0 ? undefined : env
       })
     }
-    yield* Schema.decodeUnknown(RegisterFunction, { errors: "all" })(given).pipe(Effect.mapError(faults))
+    yield* Schema.decodeUnknown(RegisterFunction, { errors: "all" })(given).pipe(
+      Effect.mapError((error) => faults(error, given))
+    )
     // Checked just now; what it leaves out stays out, so that the server's defaults hold.
     return given as RegisterInput
   })
@@ -122,7 +124,7 @@ const numeric = (text: string | undefined): number | string | undefined =>
 const defined = (fields: Readonly<Record<string, unknown>>): Readonly<Record<string, unknown>> =>
   Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined))
 
-const faults = (error: ParseResult.ParseError): CliFailure => {
+const faults = (error: ParseResult.ParseError, given: Readonly<Record<string, unknown>>): CliFailure => {
   const messages = new Map<string, string>()
   for (const { path, message } of ParseResult.ArrayFormatter.formatErrorSync(error)) {
     const [field = "", key] = path.map(String)
@@ -130,7 +132,10 @@ const faults = (error: ParseResult.ParseError): CliFailure => {
       field === "name" ? "NAME" : `--${field.replaceAll("_", "-")}${key === undefined ? "" : ` ${key}`}`
     // A text where a number belongs is reported by its type alone; the rule's own words say more.
     const words = message.startsWith("Expected number") ? "use a number" : message
-    if (!message.startsWith("Expected undefined")) messages.set(label, words)
+    const value = given[field]
+    const quoted =
+      typeof value === "string" || typeof value === "number" ? `, not ${JSON.stringify(value)}` : ""
+    if (!message.startsWith("Expected undefined")) messages.set(label, words + quoted)
   }
   return new CliFailure({
     exitCode: ExitCode.usage,

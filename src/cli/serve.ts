@@ -3,6 +3,7 @@ import { fileURLToPath } from "node:url"
 import { CliFailure, ExitCode, splitAdvice } from "./CliFailure.ts"
 import { command, toggle } from "./CommandLine.ts"
 import { commandWord, typedPath } from "./commandWord.ts"
+import { withFlags } from "./flagWords.ts"
 import { resolveServerConfig, serverFlags } from "./serverFlags.ts"
 
 export const serve = command({
@@ -37,4 +38,4 @@ export const serve = command({
 const EXAMPLES = fileURLToPath(new URL("../../examples", import.meta.url))
 
 const notStarted = (error: { readonly message: string }): CliFailure =>
-  new CliFailure({ exitCode: ExitCode.failed, ...splitAdvice(error.message) })
+  new CliFailure({ exitCode: ExitCode.failed, ...splitAdvice(withFlags(error.message)) })

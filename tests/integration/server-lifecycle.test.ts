@@ -63,6 +63,7 @@ describe("start", () => {
     const second = await start({ dataDir: first.dataDir, awaitReady: false })
     expect(await second.exited).toBe(1)
     expect(second.output()).toContain(first.dataDir)
+    expect(second.output()).toContain("set another --data-dir")
     expect(second.output()).not.toContain("    at ")
     expect((await fetch(`${first.url}/health`)).status).toBe(200)
   })
