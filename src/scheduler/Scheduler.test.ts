@@ -68,13 +68,15 @@ describe("an invocation's one outcome (R-1)", () => {
     expect(service.logs.some(({ message }) => message.includes("the caller's own fault"))).toBe(true)
   })
 
-  it("is also had by those that wait when the server closes", async () => {
+  it("is also had by those that wait or run when the server closes", async () => {
     open()
-    service.workers.onStart = () => "hangs"
-    const call = service.call(targetOf())
+    const target = targetOf({ limits: { max_workers: 1 } })
+    const calls = ["runs", "waits"].map((id) => service.call(target, { id }))
+    await service.settled()
+    expect(service.workers.last.inFlight.has("runs")).toBe(true)
     await service.dispose()
-    expect(call.story).toBe("ServiceStopping")
-    expect(outcomes()).toEqual(["FN_008"])
+    expect(calls.map((call) => call.story)).toEqual(["ServiceStopping", "ServiceStopping"])
+    expect(outcomes()).toEqual(["FN_008", "FN_008"])
   })
 
   it("is had at once by all that is open when the drain time is over, and only once", async () => {

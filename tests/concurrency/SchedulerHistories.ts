@@ -1,6 +1,7 @@
 import * as fc from "fast-check"
 import type { FunctionLimits } from "../../src/domain/FunctionSpec.ts"
 import { goodManners, type Manners, startTimedOut } from "../support/ScriptedWorkers.ts"
+import { closeAmidst, type End } from "./SchedulerEnd.ts"
 import { SchedulerWorld } from "./SchedulerModel.ts"
 import type { Setting } from "./Setting.ts"
 
@@ -148,19 +149,19 @@ const arbitrarySetting: fc.Arbitrary<Setting> = fc.record({
 
 /**
  * Any history of callers, workers and deploys keeps every guarantee. At its end the world comes to rest with nothing left
- * over, or the server closes in the middle of it.
+ * over, or the server closes in the middle of it, at once or at the end of its drain time.
  */
 export const schedulerKeepsItsGuarantees = (maxCommands: number) =>
   fc.asyncProperty(
     arbitrarySetting,
     fc.commands([...happenings], { maxCommands, size: "max" }),
-    fc.constantFrom("rests", "rests", "rests", "closes"),
+    fc.constantFrom<End>("rests", "rests", "rests", "rests", "closes", "drains"),
     async (setting, commands, end) => {
       const world = new SchedulerWorld(setting)
       try {
         await fc.asyncModelRun(() => ({ model: {}, real: world }), commands)
         if (end === "rests") await world.comeToRest()
-        else await world.close()
+        else await closeAmidst(world, end)
       } finally {
         await world.service.dispose()
       }

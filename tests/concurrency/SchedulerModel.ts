@@ -375,25 +375,6 @@ export class SchedulerWorld {
     await this.service.settled()
   }
 
-  /** The server closes in the middle of it all: everyone has an outcome, once, and no process is left. */
-  async close(): Promise<void> {
-    const { service } = this
-    this.#returning = 0
-    const open = this.calls.filter((call) => call.outcome === null && !call.cancelled)
-    await service.dispose()
-    for (const { outcome, serial } of open) {
-      this.#holds(outcome !== null, "nobody is left without an outcome", serial)
-    }
-    this.#holds(service.workers.live === 0, "no worker outlives its server", service.workers.live)
-    const recorded = service.records.map(({ invocationId }) => invocationId).sort()
-    const submitted = this.calls.map(({ id }) => id).sort()
-    this.#holds(recorded.join() === submitted.join(), "exactly one record per invocation", {
-      recorded,
-      submitted
-    })
-    if (this.#broken.length > 0) throw new Error(this.#broken.join("\n"))
-  }
-
   async #until(done: () => boolean, guarantee: string): Promise<void> {
     const { service } = this
     for (let rounds = 0; !done(); rounds += 1) {
