@@ -168,6 +168,7 @@ describe("fn invoke", () => {
       const { code, stderr, stdout } = await fn(["invoke", "echo", "--data", "-", ...where], { stdin })
       expect({ code, stdout }).toEqual({ code: 2, stdout: "" })
       expect(stderr).toMatch(/^error: FN_006: the request body is larger than 10485760 bytes\n/)
+      expect(stderr).toContain("  the server's option --max-request-bytes sets this limit\n")
     }
   })
 
