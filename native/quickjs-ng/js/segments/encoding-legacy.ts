@@ -1,0 +1,1 @@
+export { decoder, normalize } from "../encoding-legacy/legacy.ts"
