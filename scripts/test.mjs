@@ -3,15 +3,18 @@
 //   node scripts/test.mjs [suite…] [--] [arguments for vitest…]
 //
 // The last line is always "N passed, N failed", the sum over the suites. The exit status is 0 only when at least one
-// test ran and none failed. A suite that has no test files is named as such, and counts for nothing.
+// test ran and none failed. A suite that has no test files is named as such, and counts for nothing. In CI a skipped test
+// counts as failed, unless arguments for vitest choose some of the tests.
 //
 //   FC_SEED        the seed of the property tests (printed; set it to repeat a run)
+//   CI             set by CI services: skipped tests count as failed
 //   SUITE_MINUTES  how long one suite may take before it is ended and counted as failed (default 20)
 import { spawn } from "node:child_process"
 import fs from "node:fs"
 import os from "node:os"
 import path from "node:path"
 import { fileURLToPath } from "node:url"
+import { countSuite, isCi } from "./test/countSuite.mjs"
 
 const root = path.resolve(path.dirname(fileURLToPath(import.meta.url)), "..")
 const bun = path.join(root, "node_modules", "bun", "bin", "bun.exe")
@@ -113,37 +116,15 @@ const runVitest = (suite, resultFile, forVitest, seed, minutes) =>
     child.on("close", (status, signal) => finish(status ?? signal))
   })
 
-/** What a suite counts for. Anything wrong that no single test stands for is one failure more. */
-const countSuite = (resultFile, { status, tookTooLong }, minutes, filtered) => {
-  let result
+/** Vitest's result; undefined where it left none that can be read. */
+const readResult = (resultFile) => {
   try {
-    result = JSON.parse(fs.readFileSync(resultFile, "utf8"))
+    const result = JSON.parse(fs.readFileSync(resultFile, "utf8"))
+    for (const file of result.testResults) file.name = path.relative(root, file.name)
+    return result
   } catch {
-    const why = tookTooLong
-      ? `ended after ${minutes} minutes`
-      : `vitest ended with ${status} and left no result`
-    return { passed: 0, failed: 1, skipped: 0, notes: [why] }
+    return undefined
   }
-  const notes = []
-  let failed = result.numFailedTests
-  // a file that could not even be loaded has no failed test in it
-  for (const file of result.testResults) {
-    if (file.status === "failed" && !file.assertionResults.some((test) => test.status === "failed")) {
-      failed += 1
-      notes.push(`${path.relative(root, file.name)} could not be run`)
-    }
-  }
-  const nothingRan = result.numPassedTests + failed === 0
-  if (nothingRan && filtered) notes.push("no test matches")
-  else if (failed === 0 && (status !== 0 || nothingRan)) {
-    failed = 1
-    notes.push(
-      nothingRan ? "its files hold no test that ran" : `an error outside the tests (status ${status})`
-    )
-  }
-  const skipped = (result.numPendingTests ?? 0) + (result.numTodoTests ?? 0)
-  if (skipped > 0 && !filtered) notes.push(`${skipped} skipped: they prove nothing`)
-  return { passed: result.numPassedTests, failed, skipped, notes }
 }
 
 const { chosen, forVitest } = readArguments(process.argv.slice(2))
@@ -164,7 +145,8 @@ try {
     const resultFile = path.join(temporary, `${suite.name}.json`)
     const outcome = await runVitest(suite, resultFile, forVitest, seed, minutes)
     const took = `${((performance.now() - started) / 1000).toFixed(1)} s`
-    rows.push({ name: suite.name, ...countSuite(resultFile, outcome, minutes, forVitest.length > 0), took })
+    const how = { ...outcome, minutes, filtered: forVitest.length > 0, strict: isCi(process.env) }
+    rows.push({ name: suite.name, ...countSuite(readResult(resultFile), how), took })
     if (interrupted !== undefined) break
   }
 } finally {
