@@ -5,7 +5,8 @@ import { isObject } from "./isObject.ts"
 const { trunc, abs, sign, floor } = Math
 
 /** A symbol is no string: the template throws, as WebIDL demands. */
-export const domString = (value: unknown): string => (typeof value === "string" ? value : `${value as string}`)
+export const domString = (value: unknown): string =>
+  typeof value === "string" ? value : `${value as string}`
 
 /** Lone surrogates become U+FFFD. */
 export const usvString = (value: unknown): string => domString(value).toWellFormed()
@@ -65,7 +66,8 @@ const NOTHING: Dictionary = Object.freeze(Object.create(null)) as Dictionary
 /** What an optional dictionary argument holds; its members are read, and converted, by the caller. */
 export const dictionary = (value: unknown, what: string): Dictionary => {
   if (value === undefined || value === null) return NOTHING
-  if (!isObject(value)) throw new TypeError(`${what}: ${typeof value} given where an object of options belongs`)
+  if (!isObject(value))
+    throw new TypeError(`${what}: ${typeof value} given where an object of options belongs`)
   return value as Dictionary
 }
 

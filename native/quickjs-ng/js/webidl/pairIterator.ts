@@ -30,8 +30,8 @@ export const pairIterator = <Target>(name: string, pairsOf: (target: Target) => 
       return { value, done: false }
     }
   }
-  const prototype = PairIterator.prototype as unknown as Record<PropertyKey, unknown>
-  delete prototype["constructor"]
+  const { prototype } = PairIterator
+  Reflect.deleteProperty(prototype, "constructor")
   Object.setPrototypeOf(prototype, ITERATOR_PROTOTYPE)
   Object.defineProperty(prototype, "next", { enumerable: true })
   Object.defineProperty(prototype, Symbol.toStringTag, { value: `${name} Iterator`, configurable: true })

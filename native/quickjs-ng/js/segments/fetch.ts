@@ -1,0 +1,5 @@
+export { fetch, hostResult } from "../fetch/fetch.ts"
+export { Headers } from "../fetch/Headers.ts"
+export { Request } from "../fetch/Request.ts"
+export { Response } from "../fetch/Response.ts"
+export { type Fault, type Parts, requestFromWire, responseParts, type WireRequest } from "../fetch/session.ts"

@@ -1,0 +1,5 @@
+export { Blob, blobBytes, blobType, isBlob, makeBlob } from "../files/Blob.ts"
+export { cloneBlob, File, isFile } from "../files/File.ts"
+export { FormData, formEntries, isFormData } from "../files/FormData.ts"
+export { parseMultipart, serialiseMultipart } from "../files/multipart.ts"
+export { formDataOfUrlencoded } from "../files/urlencoded.ts"
