@@ -206,7 +206,9 @@ const banner = ({
     `  socket   ${options.socketPath}`,
     `  data     ${options.dataDir} (${count(functions, "function")} deployed)`,
     ...(examples.length === 0
-      ? []
+      ? functions === 0
+        ? ["", "Make a function:", `  ${typed.command} fn init hello`]
+        : []
       : [
           `  examples ${examples.map(({ name }) => name).join(", ")}`,
           "",

@@ -33,9 +33,11 @@ const leftovers = (dataDir: string): ReadonlyArray<string> => {
 describe("start", () => {
   it("serves what was deployed before, after a restart", async () => {
     const first = await start()
+    await first.printed(/^ {2}\S*bunbase fn init hello$/)
     await serve(first, "hello", hello)
     expect(await first.stop()).toBe(0)
     const second = await start({ dataDir: first.dataDir })
+    expect(second.output()).not.toContain("fn init")
     const response = await fetch(`${second.url}/functions/hello?name=again`)
     expect(await response.text()).toBe("hello again")
   })
