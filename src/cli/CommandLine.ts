@@ -63,6 +63,8 @@ export interface CommandSpec {
   readonly flags: ReadonlyArray<FlagSpec>
   /** Lines to type, without the prompt. */
   readonly examples: ReadonlyArray<string>
+  /** Says more of a line with too few positional arguments; null where there is nothing to add. */
+  readonly tooFew?: (positionals: ReadonlyArray<string>) => CliFailure | null
   /** Takes arguments that were checked against this spec, in the order `flags -- positionals`. */
   readonly run: (args: ReadonlyArray<string>) => Effect.Effect<void, CliFailure>
 }
@@ -147,6 +149,7 @@ export const command = <const P extends Parameters>(spec: {
   readonly details?: ReadonlyArray<string>
   readonly parameters: P
   readonly examples: ReadonlyArray<string>
+  readonly tooFew?: CommandSpec["tooFew"]
   readonly run: (parsed: Parsed<P>) => Effect.Effect<void, CliFailure>
 }): CommandSpec => {
   const parameters = Object.values(spec.parameters)
@@ -161,6 +164,7 @@ export const command = <const P extends Parameters>(spec: {
     arguments: parameters.flatMap((parameter) => ("argument" in parameter ? [parameter.argument] : [])),
     flags: parameters.flatMap((parameter) => ("flag" in parameter ? [parameter.flag] : [])),
     examples: spec.examples,
+    ...(spec.tooFew === undefined ? {} : { tooFew: spec.tooFew }),
     run: (args) =>
       CommandDescriptor.parse(definition.descriptor, [spec.name, ...args], parserConfig).pipe(
         Effect.provide(noTerminal),

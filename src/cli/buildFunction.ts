@@ -37,6 +37,6 @@ const buildFailed = (source: string, error: DeploymentFailed): CliFailure => {
     exitCode: ExitCode.failed,
     what: `${source} cannot be built: it has ${count}`,
     details,
-    next: "nothing was deployed; mend the lines above and try again"
+    next: "mend the lines above and try again"
   })
 }

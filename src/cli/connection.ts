@@ -120,15 +120,21 @@ const failureOf = (cause: unknown): CliFailure => {
       )
     })
   }
-  const lines = cause.message.split("\n")
+  // What a failed deployment left comes last.
+  const [said, finding = "", left] = /^([^]*?)[;\n] ?(nothing was deployed[^\n]*)$/.exec(cause.message) ?? []
+  const lines = (said === undefined ? cause.message : finding).split("\n")
   if (lines.length > 1) {
     return new CliFailure({
       exitCode: ExitCode.failed,
       what: `${cause.code}: ${cause.title}`,
-      details: lines
+      details: lines,
+      ...(left === undefined ? {} : { next: left })
     })
   }
-  const { what, next } = splitAdvice(cause.code === "FN_006" ? withFlags(cause.message) : cause.message)
+  const { what, next } =
+    left === undefined
+      ? splitAdvice(cause.code === "FN_006" ? withFlags(cause.message) : cause.message)
+      : { what: finding, next: left }
   const advice = cause.status === 401 ? `set ${KEY_VARIABLE} to the server's key` : next
   const details = invocationDetails(cause)
   return new CliFailure({

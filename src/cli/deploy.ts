@@ -2,14 +2,25 @@ import { Effect } from "effect"
 import { mkdtemp, rm, writeFile } from "node:fs/promises"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
-import type { DeploymentView, FunctionView, RegisterInput, VersionView } from "../client/index.ts"
+import type { DeploymentView, FunctionView, VersionView } from "../client/index.ts"
 import { type BuiltFunction, buildFunction } from "./buildFunction.ts"
-import { CliFailure, ExitCode } from "./CliFailure.ts"
+import { CliFailure } from "./CliFailure.ts"
 import { commandWord } from "./commandWord.ts"
 import { argument, command, option, toggle } from "./CommandLine.ts"
 import { type Connection, connect, connectionFlags } from "./connection.ts"
-import { differences, readSettings, settingsFlags } from "./functionSettings.ts"
+import { readSettings, settingsFlags } from "./functionSettings.ts"
+import { missingName } from "./missingName.ts"
 import { plural, print, printJson, showBytes, showMillis, withProgress } from "./Output.ts"
+import {
+  find,
+  isInForce,
+  lostVariables,
+  refuseDifferences,
+  refuseStrangeSettings,
+  register,
+  saysSomething,
+  undoRegistration
+} from "./registration.ts"
 
 export const deploy = command({
   name: "deploy",
@@ -18,7 +29,8 @@ export const deploy = command({
     "The bundle is made as `bunbase fn build` makes it, and loaded once in a worker before anything changes: a deployment that " +
       "fails leaves the active version in force. Without --version the next of v1, v2, … is taken; code that is identical to " +
       "the active version is not deployed again.",
-    "The flags from --runtime to --expose-errors say what the function is; they take effect when it is registered."
+    "The flags from --runtime to --expose-errors say what the function is. They take effect until its first version is in " +
+      "force: from then on they must agree with what it is, and may be left out."
   ],
   parameters: {
     name: argument("NAME", "the function's name"),
@@ -33,14 +45,17 @@ export const deploy = command({
     "bunbase fn deploy shop ./shop --memory-mb 128 --warm-workers 2 --env CURRENCY=EUR",
     "bunbase fn deploy hello hello.ts --version 1.2.0 --url http://127.0.0.1:8080"
   ],
+  tooFew: missingName,
   run: ({ name, source, version, json, socket, url, apiKey, ...flags }) =>
     Effect.gen(function* () {
       const began = performance.now()
       const settings = yield* readSettings(name, flags)
       const connection = yield* connect({ socket, url, apiKey })
       const existing = yield* withProgress("asking the server", find(connection, name))
-      if (existing !== null) yield* refuseDifferences(settings, existing)
-      const bundle = yield* buildFunction(source, existing?.runtime ?? settings.runtime)
+      if (isInForce(existing)) yield* refuseDifferences(connection, settings, existing)
+      const bundle = yield* buildFunction(source, settings.runtime ?? existing?.runtime).pipe(
+        Effect.mapError((failure) => nothingDeployed(failure, existing))
+      )
       const known = existing === null ? [] : yield* versionsOf(connection, name)
       const active = known.find((one) => one.active)
       if (active?.sha256 === bundle.sha256 && (version === undefined || version === active.version)) {
@@ -51,22 +66,37 @@ export const deploy = command({
           : print(`nothing changed: ${name} ${active.version} is exactly this code\n`)
         return
       }
-      const registered = existing ?? (yield* register(connection, settings))
-      const deployed = yield* withProgress(`deploying ${name}`, put(connection, name, version, known, bundle))
+      const isNew = existing === null || (!isInForce(existing) && saysSomething(settings))
+      const registered = isNew ? yield* register(connection, settings) : existing
+      const deployed = yield* withProgress(
+        `deploying ${name}`,
+        put(connection, name, version, known, bundle)
+      ).pipe(
+        Effect.tapError(() =>
+          isNew && saysSomething(settings) ? undoRegistration(connection, settings, existing) : Effect.void
+        )
+      )
+      if (isNew && saysSomething(settings)) {
+        yield* refuseStrangeSettings(connection, settings, deployed.version)
+      }
+      const lost = lostVariables(existing, registered)
       const millis = performance.now() - began
       const call = callLines(name, connection, (yield* connection.whereabouts).httpUrl)
       yield* json
         ? printJson({
             outcome: "deployed",
             ...deployed,
-            registered: existing === null,
+            registered: isNew,
             duration_ms: Math.round(millis),
             call
           })
         : print(
             [
-              ...(existing === null
-                ? [`registered ${name} (${registered.function_id}) on ${registered.runtime}`]
+              ...(isNew
+                ? [
+                    `registered ${name} (${registered.function_id}) on ${registered.runtime}` +
+                      (lost.length === 0 ? "" : `; it no longer has ${lost.join(", ")}`)
+                  ]
                 : []),
               `built ${source}: ${showBytes(bundle.sizeBytes)} from ${plural(bundle.inputs.length, "file")}`,
               `deployed ${name} ${deployed.version}${active === undefined ? "" : ` (was ${active.version})`} in ${showMillis(millis)}`,
@@ -79,33 +109,18 @@ export const deploy = command({
     }).pipe(Effect.scoped)
 })
 
-/** The function, or null where there is none of this name. */
-const find = ({ call }: Connection, name: string): Effect.Effect<FunctionView | null, CliFailure> =>
-  call((client, signal) =>
-    client.get(name, { signal }).catch((error: unknown) => {
-      if (isUnknown(error)) return null
-      throw error
-    })
-  )
-
-const isUnknown = (error: unknown): boolean =>
-  error instanceof Error && "code" in error && error.code === "FN_001"
-
-const refuseDifferences = (
-  settings: RegisterInput,
-  existing: FunctionView
-): Effect.Effect<void, CliFailure> => {
-  const details = differences(settings, existing)
-  return details.length === 0
-    ? Effect.void
-    : Effect.fail(
-        new CliFailure({
-          exitCode: ExitCode.failed,
-          what: `"${existing.name}" exists already, with other settings; nothing was deployed`,
-          details,
-          next: "leave these flags out, or deploy under another name"
-        })
-      )
+/** A build that failed, with what that means for the function. */
+const nothingDeployed = (failure: CliFailure, existing: FunctionView | null): CliFailure => {
+  const { exitCode, what, details, next } = failure
+  const serves = isInForce(existing)
+    ? `; version ${existing.active_version} of ${existing.name} still serves`
+    : ""
+  return new CliFailure({
+    exitCode,
+    what,
+    ...(details === undefined ? {} : { details }),
+    next: `nothing was deployed${serves}${next === undefined ? "" : `; ${next}`}`
+  })
 }
 
 const versionsOf = (
@@ -113,9 +128,6 @@ const versionsOf = (
   name: string
 ): Effect.Effect<ReadonlyArray<VersionView>, CliFailure> =>
   call((client, signal) => client.versions(name, { signal }))
-
-const register = ({ call }: Connection, settings: RegisterInput): Effect.Effect<FunctionView, CliFailure> =>
-  call((client, signal) => client.register(settings, { signal }))
 
 /** The next of v1, v2, … */
 export const nextVersion = (labels: ReadonlyArray<string>): string => {

@@ -69,8 +69,9 @@ describe("differences", () => {
     handler: "handler",
     memory_mb: 256,
     expose_errors: false,
+    env: ["A", "B"],
     capabilities: profileCapabilities.strict
-  } as FunctionView
+  } as Partial<FunctionView> as FunctionView
 
   it("are none where the function is as it is wanted", () => {
     expect(differences({ name: "f" }, view)).toEqual([])
@@ -89,7 +90,7 @@ describe("differences", () => {
           name: "f",
           memory_mb: 128,
           expose_errors: true,
-          env: { A: "1" },
+          env: { A: "1", C: "secret" },
           capabilities: profileCapabilities.custom
         },
         view
@@ -98,7 +99,7 @@ describe("differences", () => {
       "--memory-mb: it is 256, not 128",
       "--expose-errors: it is false, not true",
       "--profile: it is strict, not custom",
-      "--env: it has its environment already"
+      "--env C: it has no such variable"
     ])
   })
 })

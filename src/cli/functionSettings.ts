@@ -144,7 +144,10 @@ const faults = (error: ParseResult.ParseError, given: Readonly<Record<string, un
   })
 }
 
-/** Settings that were given and differ from those of a function that exists: they could only be set on registering it. */
+/**
+ * Settings that were given and differ from those of a function that exists. Of its environment only the names are known
+ * here; whether their values differ, the server can tell.
+ */
 export const differences = (wanted: RegisterInput, view: FunctionView): ReadonlyArray<string> => {
   const { env, capabilities, name: _, ...plain } = wanted
   const found = Object.entries(plain).flatMap(([field, value]) => {
@@ -156,7 +159,8 @@ export const differences = (wanted: RegisterInput, view: FunctionView): Readonly
   if (capabilities !== undefined && capabilities.profile !== view.capabilities.profile) {
     found.push(`--profile: it is ${view.capabilities.profile}, not ${capabilities.profile}`)
   }
-  // The values in force never leave the server, so they cannot be compared.
-  if (env !== undefined) found.push("--env: it has its environment already")
+  for (const name of Object.keys(env ?? {})) {
+    if (!view.env.includes(name)) found.push(`--env ${name}: it has no such variable`)
+  }
   return found
 }

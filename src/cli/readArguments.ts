@@ -59,6 +59,8 @@ export const readArguments = (
   for (const [name, values] of repeated) flags.push(`--${innerName(name)}`, packValues(values))
   const missing = spec.arguments.filter(({ required }) => required)[positionals.length]
   if (missing !== undefined) {
+    const better = spec.tooFew?.(positionals) ?? null
+    if (better !== null) return Either.left(better)
     return Either.left(usage(`${path} needs ${missing.name}: ${missing.description}`, example(spec) ?? help))
   }
   const extra = positionals[spec.arguments.length]

@@ -1,4 +1,4 @@
-import { Clock, Context, Effect, Layer, Option, type Cause } from "effect"
+import { Clock, Context, Effect, Layer, Option } from "effect"
 import { checkBundle } from "../build/checkBundle.ts"
 import { ServerConfig } from "../config/ServerConfig.ts"
 import {
@@ -11,7 +11,9 @@ import {
 } from "../domain/Errors.ts"
 import type { FunctionRecord, RegisterFunction, Runtime, VersionRecord } from "../domain/FunctionSpec.ts"
 import type { FunctionId, VersionLabel } from "../domain/Ids.ts"
+import { registrationDifferences } from "../domain/registrationDifferences.ts"
 import { LogPipeline } from "../logs/LogPipeline.ts"
+import { StackMapper } from "../logs/StackMapper.ts"
 import { WorkerPools } from "../pool/WorkerPools.ts"
 import type { LogLevel } from "../protocol/worker/Wire.ts"
 import type { DeployRequest, DeploymentView, FunctionView, VersionView } from "../protocol/Management.ts"
@@ -28,6 +30,10 @@ import { makeTurns } from "./Turns.ts"
 export class Functions extends Context.Tag("Functions")<
   Functions,
   {
+    /**
+     * Makes a function known. Until a version of it is in force, registering it again replaces its settings as a whole, so
+     * that a first deployment that fails burns no name; from then on only the same settings are accepted.
+     */
     readonly register: (input: RegisterFunction) => Effect.Effect<FunctionView, ManagementError>
     /**
      * Puts a version in force. Up to the commit point (`MetadataStore.activate`) any failure, interruption or crash leaves
@@ -96,12 +102,24 @@ const make = Effect.gen(function* () {
     Effect.gen(function* () {
       const violations = [...runtimeViolation(input.runtime), ...settingsViolations(input, config)]
       if (violations.length > 0) return yield* new InvalidRequest({ violations })
+      const before = yield* known(input.name)
       const record = yield* metadata.registerFunction(input)
       router.announce(record.id, record.name)
-      yield* say("info", "registered", record)
+      const changed = before === null ? [] : registrationDifferences(before, input)
+      if (before === null) yield* say("info", "registered", record)
+      else if (changed.length > 0) {
+        yield* say(
+          "info",
+          `registered again; changed: ${changed.map(({ field }) => field).join(", ")}`,
+          record
+        )
+      }
       return viewOf(record)
       // Between the row and its announcement there must be no way out.
     }).pipe(Effect.uninterruptible)
+
+  const known = (name: string) =>
+    Effect.catchTag(metadata.findFunction(name), "FunctionNotFound", () => Effect.succeed(null))
 
   const storeVersion = (
     { id }: FunctionRecord,
@@ -136,8 +154,22 @@ const make = Effect.gen(function* () {
       )
   }
 
-  const notReady = (error: ColdStartTimeout) =>
-    new DeploymentFailed({ stage: "start", reason: `no worker became ready: ${error.reason}` })
+  const notReady = (error: ColdStartTimeout) => new DeploymentFailed({ stage: "start", reason: error.reason })
+
+  /** While the version still lies in its place, with its source map: places in the bundle become places in the sources. */
+  const atItsSource = (error: DeploymentFailed, { bundle_path }: VersionRecord) => {
+    const { column, line } = error
+    if (line === undefined || column === undefined) return Effect.fail(error)
+    return Effect.flatMap(
+      Effect.promise(() => new StackMapper().map(`${bundle_path}:${line}:${column}`, bundle_path)),
+      (mapped) => {
+        const [, file, sourceLine, sourceColumn] = /^(.+):(\d+):(\d+)$/.exec(mapped) ?? []
+        return file === undefined || file === bundle_path
+          ? error
+          : error.but({ file, line: Number(sourceLine), column: Number(sourceColumn) })
+      }
+    )
+  }
 
   const deployInTurn = (functionId: FunctionId, request: DeployRequest) =>
     Effect.uninterruptibleMask((restore) =>
@@ -146,49 +178,66 @@ const make = Effect.gen(function* () {
         const record = yield* metadata.findFunction(functionId)
         const violations = runtimeViolation(record.runtime)
         if (violations.length > 0) return yield* new InvalidRequest({ violations })
-        const bundle = yield* restore(
-          Effect.tap(bundles.read(request), ({ text }) => checkBundle(text, record.runtime))
+        return yield* deployTo(record, request, restore).pipe(
+          Effect.catchTag("DeploymentFailed", (error) =>
+            error.but({ kept: { function: record.name, version: record.active_version } })
+          ),
+          Effect.tapError((error) => sayFailed(error, record, request.version))
         )
-
-        const stored = yield* storeVersion(record, request.version, bundle)
-        const version = stored.record
-        const target = targetOf(record, version, config)
-        const isActive = record.active_version_id === version.id
-
-        const load = isActive && stored.placed === null ? Effect.void : restore(pools.prepare(target))
-        const deployment = yield* load.pipe(
-          Effect.catchTag("ColdStartTimeout", notReady),
-          Effect.zipRight(metadata.activate(functionId, version.id)),
-          Effect.tapErrorCause((cause) => sayFailed(cause, record, request.version)),
-          Effect.onError(() =>
-            Effect.zipRight(isActive ? Effect.void : pools.retire(version.id), takeBack(record, stored))
-          )
-        )
-
-        router.publish(target)
-        if (record.active_version_id !== null && !isActive) yield* pools.retire(record.active_version_id)
-        if (stored.placed !== null) {
-          yield* orSay(
-            "the deployment's marker stays until the next start",
-            record
-          )(bundles.settle({ functionId, version: version.version }))
-        }
-        yield* say("info", "deployed", record, version.version)
-        return {
-          deployment_id: deployment.id,
-          function_id: record.id,
-          name: record.name,
-          version: version.version,
-          status: "deployed" as const,
-          sha256: version.sha256,
-          size_bytes: version.size_bytes,
-          created_at: deployment.created_at
-        }
       })
     )
 
-  const sayFailed = (cause: Cause.Cause<ManagementError>, record: FunctionRecord, version: VersionLabel) =>
-    cause._tag === "Fail" ? say("warn", `not deployed: ${cause.error.message}`, record, version) : Effect.void
+  type Restore = <A, E>(effect: Effect.Effect<A, E>) => Effect.Effect<A, E>
+
+  const deployTo = (record: FunctionRecord, request: DeployRequest, restore: Restore) =>
+    Effect.gen(function* () {
+      const functionId = record.id
+      const bundle = yield* restore(
+        Effect.tap(bundles.read(request), ({ text }) => checkBundle(text, record.runtime))
+      )
+      const stored = yield* storeVersion(record, request.version, bundle)
+      const version = stored.record
+      const target = targetOf(record, version, config)
+      const isActive = record.active_version_id === version.id
+
+      const load = isActive && stored.placed === null ? Effect.void : restore(pools.prepare(target))
+      const deployment = yield* load.pipe(
+        Effect.catchTag("ColdStartTimeout", notReady),
+        Effect.catchTag("DeploymentFailed", (error) => atItsSource(error, version)),
+        Effect.zipRight(metadata.activate(functionId, version.id)),
+        Effect.onError(() =>
+          Effect.zipRight(isActive ? Effect.void : pools.retire(version.id), takeBack(record, stored))
+        )
+      )
+
+      router.publish(target)
+      if (record.active_version_id !== null && !isActive) yield* pools.retire(record.active_version_id)
+      if (stored.placed !== null) {
+        yield* orSay(
+          "the deployment's marker stays until the next start",
+          record
+        )(bundles.settle({ functionId, version: version.version }))
+      }
+      yield* say("info", "deployed", record, version.version)
+      return {
+        deployment_id: deployment.id,
+        function_id: record.id,
+        name: record.name,
+        version: version.version,
+        status: "deployed" as const,
+        sha256: version.sha256,
+        size_bytes: version.size_bytes,
+        created_at: deployment.created_at
+      }
+    })
+
+  const sayFailed = (error: ManagementError, record: FunctionRecord, version: VersionLabel) =>
+    say(
+      "warn",
+      `not deployed: ${error._tag === "DeploymentFailed" ? error.finding : error.message}`,
+      record,
+      version
+    )
 
   const recover = Effect.gen(function* () {
     for (const { functionId, provenance, version } of yield* bundles.pending) {
@@ -225,9 +274,12 @@ const make = Effect.gen(function* () {
   })
 
   return Functions.of({
-    register,
+    // In turn with its deployments: what one of them puts in force is what is registered.
+    register: (input) => inTurn(input.name, register(input)),
     deploy: (nameOrId, request) =>
-      Effect.flatMap(metadata.findFunction(nameOrId), ({ id }) => inTurn(id, deployInTurn(id, request))),
+      Effect.flatMap(metadata.findFunction(nameOrId), ({ id, name }) =>
+        inTurn(name, deployInTurn(id, request))
+      ),
     get: (nameOrId) => Effect.map(metadata.findFunction(nameOrId), viewOf),
     list: Effect.map(metadata.listFunctions, (records) => records.map(viewOf)),
     versions: (nameOrId) =>

@@ -103,18 +103,42 @@ export class DeploymentFailed extends Data.TaggedError("DeploymentFailed")<{
   readonly line?: number | undefined
   /** 1-based. */
   readonly column?: number | undefined
+  /** Of a deployment that was refused as a whole: the function, and its version in force, null where there is none. */
+  readonly kept?: { readonly function: string; readonly version: string | null }
 }> {
-  constructor(fields: Pick<DeploymentFailed, "stage" | "reason" | "file" | "line" | "column">) {
+  constructor(fields: Pick<DeploymentFailed, "stage" | "reason" | "file" | "line" | "column" | "kept">) {
     // The engine gives every Error a `line` and a `column` of its own: where it was made, which is not what is meant.
     super({ line: undefined, column: undefined, ...fields })
   }
 
-  override get message() {
+  /** The same failure with some fields changed. */
+  but(changes: Partial<Pick<DeploymentFailed, "file" | "line" | "column" | "kept">>): DeploymentFailed {
+    const { column, file, kept, line, reason, stage } = this
+    return new DeploymentFailed({
+      stage,
+      reason,
+      line,
+      column,
+      ...(file === undefined ? {} : { file }),
+      ...(kept === undefined ? {} : { kept }),
+      ...changes
+    })
+  }
+
+  /** What is wrong with the code, and where; a line for each finding. */
+  get finding() {
     const place =
       this.file === undefined
         ? ""
         : `${this.file}${this.line === undefined ? "" : `:${this.line}`}${this.column === undefined ? "" : `:${this.column}`}: `
     return place + this.reason
+  }
+
+  override get message() {
+    const { finding, kept } = this
+    if (kept === undefined) return finding
+    const serves = kept.version === null ? "" : `; version ${kept.version} of ${kept.function} still serves`
+    return `${finding}${finding.includes("\n") ? "\n" : "; "}nothing was deployed${serves}`
   }
 }
 

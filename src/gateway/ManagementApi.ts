@@ -29,7 +29,7 @@ const FunctionAnswer = named(
 const Registered = FunctionAnswer.annotations({
   ...HttpApiSchema.annotations({ status: 201 }),
   identifier: "Function",
-  description: "The function as it was registered. `Location` says where it is shown."
+  description: "The function as it is registered. `Location` says where it is shown."
 })
 const DeploymentAnswer = named(DeploymentView, "Deployment", "A version that was put in force.")
 const FunctionsAnswer = named(FunctionList, "FunctionList", "All functions, in the order of their names.")
@@ -66,7 +66,7 @@ const failures: Readonly<Record<string, string>> = {
   400: "FN_006: the request is wrong; `violations` lists every field that is.",
   404: "FN_001: no function has this name or id.",
   413: "FN_006: the body is over its limit.",
-  422: "FN_005: the bundle cannot be deployed: it is missing, has a syntax error or no handler, its worker does not start, or the version exists with other content. What was in force stays in force.",
+  422: "FN_005: the bundle cannot be deployed: it is missing, has a syntax error or no handler, its worker does not start, or the version exists with other content. What was in force stays in force; `detail` ends with which version that is.",
   401: "FN_009: the server has an API key, and the request did not show it.",
   403: "FN_009: the request came from a web page of another host.",
   500: "FN_004: the service itself failed.",
@@ -88,7 +88,7 @@ const functions = HttpApiGroup.make("functions")
       .annotateContext(
         about(
           "Register a function",
-          "Makes a name known. It answers calls once a version of it has been deployed."
+          "Makes a name known. It answers calls once a version of it has been deployed. Until then, registering it again replaces its settings as a whole; from then on only the same settings are accepted."
         )
       )
   )

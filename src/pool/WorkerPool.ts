@@ -346,11 +346,11 @@ export class WorkerPool {
       this.#dispatch({ _tag: "WorkerExited", worker: id })
     } else {
       this.#lastFailure = failure
-      this.#report("error", id, `a worker of ${this.target.name} did not start: ${failure.message}`)
       this.#dispatch({ _tag: "StartFailed", worker: id })
-      const hopeless = this.#state.workers.every(
-        (slot) => slot._tag === "Stopping" || slot._tag === "Draining"
-      )
+      const hopeless = this.#state.workers.every(({ _tag }) => _tag === "Stopping" || _tag === "Draining")
+      // A deployment that waits for it is told why, and says so itself.
+      if (!hopeless || this.#awaitingReady.size === 0)
+        this.#report("error", id, `a worker of ${this.target.name} did not start: ${failure.message}`)
       if (hopeless) {
         const error = this.#failure()
         for (const settle of [...this.#awaitingReady]) settle(error)

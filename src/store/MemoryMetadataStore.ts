@@ -15,6 +15,7 @@ import {
   type FunctionId,
   type VersionId
 } from "../domain/Ids.ts"
+import { registrationDifferences } from "../domain/registrationDifferences.ts"
 import { bundlePath } from "./BundlePath.ts"
 import { MetadataStore, nameTaken, versionTaken, type NewVersion } from "./MetadataStore.ts"
 
@@ -43,20 +44,25 @@ const make = Effect.map(ServerConfig, ({ bundlesDir }) => {
 
   const registerFunction = (input: RegisterFunction) =>
     Effect.gen(function* () {
-      if (list().some(({ name }) => name === input.name)) return yield* nameTaken(input.name)
+      const existing = list().find(({ name }) => name === input.name)
+      if (existing !== undefined && existing.active_version_id !== null) {
+        const refusal = nameTaken(existing, input)
+        return refusal === null ? existing : yield* refusal
+      }
+      if (existing !== undefined && registrationDifferences(existing, input).length === 0) return existing
       const at = yield* timestamp
       const { env, handler, name, runtime, ...settings } = input
       const record: FunctionRecord = {
-        id: newFunctionId(),
+        id: existing?.id ?? newFunctionId(),
         name,
         runtime,
         handler,
-        status: "registered",
+        status: existing?.status ?? "registered",
         settings,
         env,
         active_version_id: null,
         active_version: null,
-        created_at: at,
+        created_at: existing?.created_at ?? at,
         updated_at: at
       }
       functions.set(record.id, record)

@@ -13,6 +13,7 @@ import type {
   VersionRecord
 } from "../domain/FunctionSpec.ts"
 import type { FunctionId, VersionId, VersionLabel } from "../domain/Ids.ts"
+import { registrationDifferences } from "../domain/registrationDifferences.ts"
 
 /** A bundle that lies in the bundle store, to be made a version. */
 export interface NewVersion {
@@ -36,7 +37,11 @@ export interface DeployedFunction {
 export class MetadataStore extends Context.Tag("MetadataStore")<
   MetadataStore,
   {
-    /** A new function, `registered`. Its name must be free among those not deleted. */
+    /**
+     * A new function, `registered`; or, where the name is taken by one of which no version was ever in force, that one with
+     * these settings in the place of its own. Of a function that is deployed the settings stay: the same ones give it as it is,
+     * others are refused.
+     */
     readonly registerFunction: (
       input: RegisterFunction
     ) => Effect.Effect<FunctionRecord, InvalidRequest | StorageFailed>
@@ -91,16 +96,22 @@ export class MetadataStore extends Context.Tag("MetadataStore")<
 
 // What both stores say, so that they say the same.
 
-export const nameTaken = (name: string): InvalidRequest =>
-  new InvalidRequest({
+/** Null where the registration says what the function is already. */
+export const nameTaken = (record: FunctionRecord, input: RegisterFunction): InvalidRequest | null => {
+  const differences = registrationDifferences(record, input)
+  if (differences.length === 0) return null
+  const { name } = record
+  return new InvalidRequest({
     violations: [
       {
         field: "name",
         value: name,
-        message: `"${name}" is registered already; deploy to it with: bunbase fn deploy ${name} FILE, or choose another name`
-      }
+        message: `"${name}" is deployed already, with other settings; deploy to it with: bunbase fn deploy ${name} FILE, or choose another name`
+      },
+      ...differences
     ]
   })
+}
 
 export const versionTaken = (existing: VersionRecord, sha256: string): DeploymentFailed =>
   new DeploymentFailed({

@@ -14,6 +14,7 @@ import {
   type VersionId,
   type VersionLabel
 } from "../domain/Ids.ts"
+import { registrationDifferences } from "../domain/registrationDifferences.ts"
 import { bundlePath } from "./BundlePath.ts"
 import { DataFolder, type DataFolderUnusable } from "./DataFolder.ts"
 import { metadataMigrations } from "./metadataMigrations.ts"
@@ -85,16 +86,17 @@ const make = Effect.gen(function* () {
 
   const registerFunction = (input: RegisterFunction) =>
     Effect.gen(function* () {
-      const taken = yield* sql`SELECT 1 FROM functions WHERE name = ${input.name} AND status <> 'deleted'`
-      if (taken.length > 0) return yield* nameTaken(input.name)
-      const id = newFunctionId()
+      const [existing] = yield* functionsWhere(sql`f.name = ${input.name}`)
+      if (existing !== undefined && existing.active_version_id !== null) {
+        const refusal = nameTaken(existing, input)
+        return refusal === null ? existing : yield* refusal
+      }
+      if (existing !== undefined && registrationDifferences(existing, input).length === 0) return existing
+      const id = existing?.id ?? newFunctionId()
       const at = yield* timestamp
-      yield* sql`INSERT INTO functions ${sql.insert({
-        id,
-        name: input.name,
+      const settings = {
         runtime: input.runtime,
         handler: input.handler,
-        status: "registered",
         memory_mb: input.memory_mb ?? null,
         timeout_seconds: input.timeout_seconds ?? null,
         max_concurrent_executions: input.max_concurrent_executions ?? null,
@@ -106,9 +108,12 @@ const make = Effect.gen(function* () {
         isolation: input.isolation ?? null,
         snapshot: input.snapshot === undefined ? null : Number(input.snapshot),
         capabilities_json: input.capabilities === undefined ? null : JSON.stringify(input.capabilities),
-        created_at: at,
         updated_at: at
-      })}`
+      }
+      yield* existing === undefined
+        ? sql`INSERT INTO functions ${sql.insert({ id, name: input.name, status: "registered", created_at: at, ...settings })}`
+        : sql`UPDATE functions SET ${sql.update(settings)} WHERE id = ${id}`
+      yield* sql`DELETE FROM function_env WHERE function_id = ${id}`
       for (const [key, value] of Object.entries(input.env)) {
         yield* sql`INSERT INTO function_env ${sql.insert({ function_id: id, key, value, is_secret: 0 })}`
       }

@@ -5,6 +5,7 @@ import type { WorkerId } from "../domain/Ids.ts"
 import type { Invocation, Target } from "../domain/Invocation.ts"
 import type { LogEntry, LogPipeline } from "../logs/LogPipeline.ts"
 import type { ErrorPayload, LoadPayload, LogPayload, ReadyPayload } from "../protocol/worker/Wire.ts"
+import { readiness } from "./readiness.ts"
 import { SocketTransport, type TransportEvents } from "./SocketTransport.ts"
 import type { WorkerFault } from "./WorkerAnswer.ts"
 import { WorkerSession } from "./WorkerSession.ts"
@@ -156,7 +157,7 @@ export const converse = <B extends WorkerBody>(
       booted,
       ready: (payload) => {
         if (body.load === null) booted(payload)
-        Deferred.unsafeDone(ready, Effect.succeed(payload.features?.includes("concurrency") === true))
+        Deferred.unsafeDone(ready, readiness(payload, target))
       },
       loadFailed: (error) => Deferred.unsafeDone(ready, Effect.fail(loadFailure(error, target))),
       log: write,
@@ -207,7 +208,7 @@ export const converse = <B extends WorkerBody>(
           kill()
           return new WorkerStartFailed({
             kind: "timeout",
-            reason: `the worker was not ready within ${Duration.toMillis(options.startupTimeout)} ms; does the code wait for something at its top level?`
+            reason: `the worker was not ready within ${Duration.toMillis(options.startupTimeout)} ms; its code may be waiting for something at the top level`
           })
         }
       }),

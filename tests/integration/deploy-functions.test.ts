@@ -177,7 +177,7 @@ describe("deploy", () => {
       {
         _tag: "DeploymentFailed",
         stage: "start",
-        reason: "no worker became ready: not ready after 10000 ms"
+        reason: "not ready after 10000 ms"
       }
     ]
   ]

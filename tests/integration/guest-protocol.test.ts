@@ -23,7 +23,8 @@ describe.each(transports)("the worker protocol over %s", (transport) => {
         protocol: "1.1",
         runtime: "bun",
         runtime_version: Bun.version,
-        features: ["concurrency", "cancel", "ping", "load"]
+        features: ["concurrency", "cancel", "ping", "load"],
+        handler: "default"
       }
     })
     await guest.settled()

@@ -97,29 +97,72 @@ describe.each(Object.entries(stores))("%s", (_name, open) => {
       })
     ))
 
-  it("refuses a name that is taken, and says so", () =>
+  it("replaces the settings of a function that was never deployed, the environment included", () =>
     withStore((store) =>
       Effect.gen(function* () {
-        yield* store.registerFunction(registration({ name: "hello" }))
-        const error = yield* Effect.flip(store.registerFunction(registration({ name: "hello" })))
-        expect(error).toMatchObject({
-          _tag: "InvalidRequest",
-          violations: [{ field: "name", value: "hello" }]
+        const first = yield* store.registerFunction(
+          registration({ name: "hello", handler: "typo", memory_mb: 64, env: { A: "1", B: "2" } })
+        )
+        const wanted = registration({ name: "hello", timeout_seconds: 2, env: { B: "3" } })
+        const second = yield* store.registerFunction(wanted)
+        expect(second).toMatchObject({ id: first.id, created_at: first.created_at, status: "registered" })
+        expect({ handler: second.handler, settings: second.settings, env: second.env }).toEqual({
+          handler: "handler",
+          settings: { timeout_seconds: 2 },
+          env: { B: "3" }
         })
-        expect(yield* store.listFunctions).toHaveLength(1)
+        expect(yield* store.findFunction("hello")).toEqual(second)
+        expect(yield* store.registerFunction(wanted)).toEqual(second)
+        expect(yield* store.listFunctions).toEqual([second])
       })
     ))
 
-  it("gives one winner to registrations at the same time", () =>
+  it("refuses other settings for a function that is deployed, names them, and changes nothing", () =>
+    withStore((store) =>
+      Effect.gen(function* () {
+        const wanted = registration({ name: "hello", memory_mb: 64, env: { A: "secret" } })
+        const { id } = yield* store.registerFunction(wanted)
+        const { record } = yield* store.addVersion({
+          functionId: id,
+          version: label("v1"),
+          sizeBytes: 1,
+          sha256: "a".repeat(64)
+        })
+        yield* store.activate(id, record.id)
+        const before = yield* store.findFunction("hello")
+        expect(yield* store.registerFunction(wanted)).toEqual(before)
+        const error = yield* Effect.flip(
+          store.registerFunction(registration({ name: "hello", memory_mb: 128, env: { A: "other" } }))
+        )
+        expect(error).toMatchObject({
+          _tag: "InvalidRequest",
+          violations: [
+            { field: "name", value: "hello" },
+            { field: "memory_mb", value: 128, message: "it is 64" },
+            { field: "env.A", message: "it has another value" }
+          ]
+        })
+        expect(JSON.stringify(error)).not.toContain("secret")
+        expect(yield* store.listFunctions).toEqual([before])
+      })
+    ))
+
+  it("gives one function to registrations at the same time", () =>
     withStore((store) =>
       Effect.gen(function* () {
         const results = yield* Effect.all(
-          Array.from({ length: 10 }, () =>
-            Effect.either(store.registerFunction(registration({ name: "race" })))
+          Array.from({ length: 10 }, (_, at) =>
+            store.registerFunction(
+              registration({ name: "race", memory_mb: 64 + at, env: { [`A${at}`]: "1" } })
+            )
           ),
           { concurrency: "unbounded" }
         )
-        expect(results.filter(Either.isRight)).toHaveLength(1)
+        expect(new Set(results.map(({ id }) => id)).size).toBe(1)
+        const [left, ...more] = yield* store.listFunctions
+        expect(more).toEqual([])
+        // One of them as a whole.
+        expect(results).toContainEqual(left)
       })
     ))
 

@@ -1,6 +1,6 @@
 import type { ErrorCode } from "../../protocol/worker/Wire.ts"
 import { earlyImport, type Module } from "./Start.ts"
-import { apply } from "./Intrinsics.ts"
+import { apply, stringify } from "./Intrinsics.ts"
 import type { ErrorFields } from "./Lines.ts"
 import { describeThrown, type Place, placeInBundle } from "./Thrown.ts"
 
@@ -8,7 +8,12 @@ import { describeThrown, type Place, placeInBundle } from "./Thrown.ts"
 export type Handler = (request: Request) => unknown
 
 export type Loaded =
-  | { readonly _tag: "Handler"; readonly handler: Handler }
+  | {
+      readonly _tag: "Handler"
+      readonly handler: Handler
+      /** The export that it is: the name that was asked for, or `default`. */
+      readonly exported: string
+    }
   | { readonly _tag: "Failed"; readonly code: ErrorCode; readonly error: ErrorFields }
 
 const failed = (code: ErrorCode, error: ErrorFields): Loaded => ({ _tag: "Failed", code, error })
@@ -67,7 +72,11 @@ export const loadBundle = async (path: string, name: string): Promise<Loaded> =>
     module = await (earlyImport(path) ?? (import(path) as Promise<Module>))
   } catch (thrown) {
     const { first, more } = unfold(thrown)
-    const described = describeThrown(first)
+    // A text alone would not say that it was thrown, and it brings no place along.
+    const described: ErrorFields =
+      typeof first === "string" && first !== ""
+        ? { message: `${stringify(first)} was thrown at the top level` }
+        : describeThrown(first)
     const place = placeInBundle(first, path)
     return failed("BUNDLE_LOAD_ERROR", {
       message: described.message + more,
@@ -76,8 +85,13 @@ export const loadBundle = async (path: string, name: string): Promise<Loaded> =>
     })
   }
   try {
-    const handler = toHandler(module["default"]) ?? (name === "" ? undefined : toHandler(module[name]))
-    if (handler !== undefined) return { _tag: "Handler", handler }
+    const first = toHandler(module["default"])
+    const handler = first ?? (name === "" ? undefined : toHandler(module[name]))
+    if (handler !== undefined) {
+      // One value under both names is what was asked for.
+      const asked = first === undefined || (name !== "" && module[name] === module["default"])
+      return { _tag: "Handler", handler, exported: asked ? name : "default" }
+    }
     const names = Object.keys(module)
     const wanted = name === "" || name === "default" ? "" : `, nor is there a function "${name}"`
     const has = names.length === 0 ? "it exports nothing" : `it exports ${names.slice(0, 20).join(", ")}`

@@ -14,8 +14,10 @@ export const MAX_LOG_BYTES = 64 * 1024
 const MAX_ERROR_CHARS = 32 * 1024
 
 // put together at once: later, a function may have given arrays a toJSON
-const ready = `{"id":"","type":"ready","payload":{"protocol":"${PROTOCOL_VERSION}","runtime":"bun","runtime_version":"${Bun.version}","features":${stringify(FEATURES)}}}\n`
-export const readyLine = (): string => ready
+const ready = `{"id":"","type":"ready","payload":{"protocol":"${PROTOCOL_VERSION}","runtime":"bun","runtime_version":"${Bun.version}","features":${stringify(FEATURES)}`
+/** `handler` is the export that answers; undefined while no bundle is loaded. */
+export const readyLine = (handler?: string): string =>
+  handler === undefined ? `${ready}}}\n` : `${ready},"handler":${stringify(handler)}}}\n`
 
 export const pongLine = (id: string): string => `{"id":${id},"type":"pong","payload":{}}\n`
 

@@ -97,7 +97,7 @@ export class Session {
       this.#outbox.whenEmpty(() => this.#exit(EXIT_LOAD))
       return
     }
-    this.#outbox.send(readyLine())
+    this.#outbox.send(readyLine(loaded.exported))
     this.#begin(loaded.handler)
   }
 

@@ -37,6 +37,7 @@ export const Ready = envelope(
     runtime: Schema.optional(Schema.String),
     runtime_version: Schema.optional(Schema.String),
     features: Schema.optional(Schema.Array(Schema.String)),
+    handler: Schema.optional(Schema.String),
     pid: Schema.optional(Schema.Int.pipe(Schema.positive()))
   })
 )

@@ -108,6 +108,8 @@ export interface ReadyPayload {
   readonly runtime?: string
   readonly runtime_version?: string
   readonly features?: ReadonlyArray<string>
+  /** The export of the bundle that answers: the one that the host named, or `default`, which comes before it. */
+  readonly handler?: string
   /** Of a forked worker: its process id, which its host cannot know otherwise. */
   readonly pid?: number
 }

@@ -68,7 +68,7 @@ const keys = fc.constantFrom(
     "column",
     "level"
   ],
-  ...["metadata", "protocol", "runtime", "runtime_version", "features", "pid"],
+  ...["metadata", "protocol", "runtime", "runtime_version", "features", "handler", "pid"],
   ...["__proto__", "constructor", "later"]
 )
 

@@ -77,6 +77,7 @@ const fault = (type: string, payload: Fields): string | null => {
       if (!optionalText(payload["protocol"])) return "protocol is not a string"
       if (!optionalText(payload["runtime"])) return "runtime is not a string"
       if (!optionalText(payload["runtime_version"])) return "runtime_version is not a string"
+      if (!optionalText(payload["handler"])) return "handler is not a string"
       if (pid !== undefined && !(Number.isSafeInteger(pid) && (pid as number) > 0))
         return "pid is not a process id"
       return features === undefined ||

@@ -1,0 +1,49 @@
+import { isDeepStrictEqual } from "node:util"
+import type { Violation } from "./Errors.ts"
+import type { FunctionRecord, RegisterFunction } from "./FunctionSpec.ts"
+
+type Fields = Readonly<Record<string, unknown>>
+
+const keysOf = (...fields: ReadonlyArray<Fields>): ReadonlyArray<string> => [
+  ...new Set(fields.flatMap((one) => Object.keys(one)))
+]
+
+/** An environment may name `constructor`. */
+const own = (fields: Fields, key: string): unknown => (Object.hasOwn(fields, key) ? fields[key] : undefined)
+
+const shown = (field: string, value: unknown): string =>
+  value === undefined
+    ? "it follows the server's default"
+    : `it is ${field === "capabilities" ? JSON.stringify(value) : String(value)}`
+
+const shownVariable = (isSet: boolean, isWanted: boolean): string => {
+  if (!isSet) return "it is not set"
+  return !isWanted ? "it is set, and this leaves it out" : "it has another value"
+}
+
+/**
+ * Where a registration differs from the function that has its name: each field with what holds, an environment variable as
+ * `env.NAME`. Values of the environment are compared, and never shown.
+ */
+export const registrationDifferences = (
+  record: FunctionRecord,
+  registration: RegisterFunction
+): ReadonlyArray<Violation> => {
+  const { env, name: _, ...rest } = registration
+  const wanted: Fields = rest
+  const current: Fields = { runtime: record.runtime, handler: record.handler, ...record.settings }
+  const currentEnv: Fields = record.env
+  const wantedEnv: Fields = env
+  return [
+    ...keysOf(current, wanted)
+      .filter((field) => !isDeepStrictEqual(current[field], wanted[field]))
+      .map((field) => ({ field, value: wanted[field], message: shown(field, current[field]) })),
+    ...keysOf(currentEnv, wantedEnv)
+      .filter((name) => own(currentEnv, name) !== own(wantedEnv, name))
+      .sort()
+      .map((name) => ({
+        field: `env.${name}`,
+        message: shownVariable(Object.hasOwn(currentEnv, name), Object.hasOwn(wantedEnv, name))
+      }))
+  ]
+}
