@@ -18,6 +18,7 @@ import {
  * - live workers (everything that has not exited) ≤ maxWorkers (R-5);
  * - no worker has more than `concurrency` in flight; only ready workers get new work;
  * - a worker that was condemned is never offered again (R-3);
+ * - with `singleUse`, no worker ever gets a second invocation, and one that has had its own ends;
  * - a retired pool serves the demand it still has and keeps nothing beyond it.
  */
 
@@ -27,13 +28,15 @@ export interface PoolLimits {
   /** Invocations one worker may have in flight. */
   readonly concurrency: number
   readonly idleTimeoutMs: number
+  /** A worker has one invocation in its life (isolation "invocation"); `warmWorkers` then counts those that wait for theirs. */
+  readonly singleUse: boolean
 }
 
 /** Why a worker was started: what a cold start's record says. */
 export type StartCause = "first" | "scale_up" | "warm" | "after_crash" | "deploy"
 
 /** Why a worker ends. */
-export type StopCause = "idle" | "retired" | "late" | "fault" | "memory" | "shutdown"
+export type StopCause = "idle" | "retired" | "late" | "fault" | "memory" | "used" | "shutdown"
 
 export type WorkerSlot =
   | { readonly _tag: "Starting"; readonly id: WorkerId; readonly cause: StartCause; readonly since: number }
@@ -107,15 +110,24 @@ export const initial = (limits: PoolLimits, prefix: string): PoolState => ({
   started: 0
 })
 
+type ReadySlot = WorkerSlot & { readonly _tag: "Ready" }
+
+/** Invocations that it may still be given: in a pool whose concurrency was brought down perhaps none. */
+const roomOf = ({ inFlight, served }: ReadySlot, { concurrency, singleUse }: PoolLimits): number =>
+  singleUse ? (served === 0 ? 1 : 0) : Math.max(0, concurrency - inFlight)
+
+/** Has had its one invocation. */
+const isUsed = (slot: WorkerSlot, { singleUse }: PoolLimits): boolean =>
+  singleUse && slot._tag === "Ready" && slot.served > 0
+
 /**
  * The worker to give the next invocation: the least loaded; of equals the one that worked last, so that the others get
  * old enough to end. Null when none has room.
  */
 export const choose = (state: PoolState): WorkerId | null => {
-  let best: (WorkerSlot & { _tag: "Ready" }) | null = null
-  const room = state.limits.concurrency
+  let best: ReadySlot | null = null
   for (const slot of state.workers) {
-    if (slot._tag !== "Ready" || slot.inFlight >= room) continue
+    if (slot._tag !== "Ready" || roomOf(slot, state.limits) === 0) continue
     if (
       best === null ||
       slot.inFlight < best.inFlight ||
@@ -140,7 +152,8 @@ export const counts = (state: PoolState, now: number): WorkerCounts => {
     else unoccupied.push(slot.idleSince)
   }
   // Half of its idle time-out gone, a worker beyond the warm count is on its way out: IDLE. Before that it is WARM.
-  const surplus = Math.max(0, busy + unoccupied.length - state.limits.warmWorkers)
+  const kept = state.limits.singleUse ? unoccupied.length : busy + unoccupied.length
+  const surplus = Math.max(0, kept - state.limits.warmWorkers)
   const old = unoccupied.filter((since) => now - since >= state.limits.idleTimeoutMs / 2).length
   const idle = Math.min(surplus, old)
   return { starting, warm: unoccupied.length - idle, busy, idle, draining }
@@ -151,7 +164,7 @@ export const nextTick = (state: PoolState): number | null => {
   let ready = 0
   let oldest = Number.POSITIVE_INFINITY
   for (const slot of state.workers) {
-    if (slot._tag !== "Ready") continue
+    if (slot._tag !== "Ready" || isUsed(slot, state.limits)) continue
     ready += 1
     if (slot.inFlight === 0 && slot.idleSince < oldest) oldest = slot.idleSince
   }
@@ -167,16 +180,16 @@ export const nextTick = (state: PoolState): number | null => {
 
 /** Workers that ought to be started now, were there no back-off. */
 const wanted = (state: PoolState): number => {
-  const { concurrency, maxWorkers, warmWorkers } = state.limits
+  const { maxWorkers, singleUse, warmWorkers } = state.limits
+  const concurrency = singleUse ? 1 : state.limits.concurrency
   let starting = 0
   let ready = 0
   let room = 0
   for (const slot of state.workers) {
     if (slot._tag === "Starting") starting += 1
     else if (slot._tag === "Ready") {
-      ready += 1
-      // A pool whose concurrency was brought down may have more in flight than it would take now.
-      room += Math.max(0, concurrency - slot.inFlight)
+      ready += isUsed(slot, state.limits) ? 0 : 1
+      room += roomOf(slot, state.limits)
     }
   }
   // Starts are shared: those under way count for the demand that is there (R-5).
@@ -241,8 +254,10 @@ export const transition = (state: PoolState, event: PoolEvent, now: number): Ste
       return endIfRetired(startMore({ ...state, demand: event.waiting }, now, null, 0))
     }
     case "WorkersWanted": {
-      const live = state.workers.filter((slot) => slot._tag === "Starting" || slot._tag === "Ready").length
-      return startMore(state, now, event.cause, event.count - live)
+      const { length } = state.workers.filter(
+        (slot) => slot._tag === "Starting" || (slot._tag === "Ready" && !isUsed(slot, state.limits))
+      )
+      return startMore(state, now, event.cause, event.count - length)
     }
     case "WorkerReady": {
       const index = indexOf(state, event.worker)
@@ -273,10 +288,16 @@ export const transition = (state: PoolState, event: PoolEvent, now: number): Ste
       const index = indexOf(state, event.worker)
       const slot = state.workers[index]
       if (slot === undefined || slot._tag !== "Ready") return { state, actions: NO_ACTIONS }
-      return {
-        state: replace(state, index, { ...slot, inFlight: slot.inFlight + 1, served: slot.served + 1 }),
-        actions: NO_ACTIONS
-      }
+      const leased = replace(state, index, {
+        ...slot,
+        inFlight: slot.inFlight + 1,
+        served: slot.served + 1
+      })
+      if (!state.limits.singleUse) return { state: leased, actions: NO_ACTIONS }
+      // One fewer waits for its invocation: the next is made ready meanwhile. Whoever got this one still counts as waiting,
+      // until the scheduler says how many do.
+      const step = startMore({ ...leased, demand: Math.max(0, leased.demand - 1) }, now, null, 0)
+      return { ...step, state: { ...step.state, demand: leased.demand } }
     }
     case "Released": {
       const index = indexOf(state, event.worker)
@@ -284,14 +305,18 @@ export const transition = (state: PoolState, event: PoolEvent, now: number): Ste
       if (slot === undefined) return { state, actions: NO_ACTIONS }
       if (slot._tag === "Ready") {
         const inFlight = Math.max(0, slot.inFlight - 1)
-        const released = {
-          state: replace(state, index, { ...slot, inFlight, idleSince: now }),
-          actions: OFFER
-        }
+        const after: ReadySlot = { ...slot, inFlight, idleSince: now }
+        const given = replace(state, index, after)
+        const released =
+          inFlight === 0 && isUsed(after, state.limits)
+            ? stop(given, index, "used")
+            : { state: given, actions: OFFER }
         if (!event.succeeded || state.crashes === 0) return endIfRetired(released)
         // The back-off may have ended with this.
         const calm = invocationWentWell(released.state)
-        return endIfRetired(afterStep({ state: calm, actions: OFFER }, startMore(calm, now, null, 0)))
+        return endIfRetired(
+          afterStep({ state: calm, actions: released.actions }, startMore(calm, now, null, 0))
+        )
       }
       if (slot._tag === "Draining") {
         if (slot.inFlight <= 1) return stop(state, index, slot.why)
@@ -339,7 +364,7 @@ export const transition = (state: PoolState, event: PoolEvent, now: number): Ste
       return afterStep(swept, startMore(swept.state, now, null, 0))
     }
     case "LimitsChanged":
-      return startMore({ ...state, limits: event.limits }, now, null, 0)
+      return endUsed(startMore({ ...state, limits: event.limits }, now, null, 0))
     case "Retired":
       return endIfRetired({ state: { ...state, phase: "retired" }, actions: NO_ACTIONS })
   }
@@ -358,6 +383,17 @@ const endIfRetired = (step: Step): Step => {
   return result
 }
 
+/** Workers that have had their one invocation, in a pool that has just begun to care. */
+const endUsed = (step: Step): Step => {
+  let result = step
+  for (let i = 0; i < result.state.workers.length; i += 1) {
+    const slot = result.state.workers[i] as WorkerSlot
+    const over = slot._tag === "Ready" && slot.inFlight === 0 && isUsed(slot, result.state.limits)
+    if (over) result = afterStep(result, stop(result.state, i, "used"))
+  }
+  return result
+}
+
 const stop = (state: PoolState, index: number, why: StopCause): Step => {
   const { id } = state.workers[index] as WorkerSlot
   return {
@@ -368,7 +404,9 @@ const stop = (state: PoolState, index: number, why: StopCause): Step => {
 
 /** Ends ready workers without work whose idle time is over, oldest first, down to the warm count. */
 const sweep = (state: PoolState, now: number): Step => {
-  const ready = state.workers.filter((slot) => slot._tag === "Ready")
+  const ready = state.workers.filter(
+    (slot): slot is ReadySlot => slot._tag === "Ready" && !isUsed(slot, state.limits)
+  )
   const surplus = ready.length - state.limits.warmWorkers
   if (surplus <= 0) return { state, actions: NO_ACTIONS }
   const expired = ready

@@ -14,6 +14,7 @@ import {
   type WorkerSpawner,
   WorkerStartFailed
 } from "../worker/WorkerSpawner.ts"
+import { poolLimits } from "./poolLimits.ts"
 import * as PoolState from "./PoolState.ts"
 import type { StartBudget } from "./StartBudget.ts"
 
@@ -87,16 +88,7 @@ export class WorkerPool {
   constructor(target: Target, prefix: string, services: PoolServices) {
     this.target = target
     this.#services = services
-    const { concurrency, idle_timeout_seconds, max_workers, warm_workers } = target.limits
-    this.#state = PoolState.initial(
-      {
-        concurrency,
-        maxWorkers: max_workers,
-        warmWorkers: Math.min(warm_workers, max_workers),
-        idleTimeoutMs: idle_timeout_seconds * 1000
-      },
-      prefix
-    )
+    this.#state = PoolState.initial(poolLimits(target), prefix)
   }
 
   get state(): PoolState.PoolState {
@@ -262,7 +254,7 @@ export class WorkerPool {
     }
     // The data plane's two events only look at the clock when nothing does.
     const hot = event._tag === "Leased" || event._tag === "Released"
-    if (!hot || this.#disarm === null) this.#arm()
+    if (!hot || this.#disarm === null || this.#state.limits.singleUse) this.#arm()
     // Last, because the scheduler leases from within this call.
     if (offered && this.#state.demand > 0) this.#services.listener().capacity(this)
   }

@@ -54,7 +54,8 @@ export const arbitraryLimits: fc.Arbitrary<PoolLimits> = fc
     maxWorkers: fc.integer({ min: 1, max: 6 }),
     warmWorkers: fc.integer({ min: 0, max: 3 }),
     concurrency: fc.integer({ min: 1, max: 4 }),
-    idleTimeoutMs: fc.constantFrom(1, 50, 1_000, 300_000)
+    idleTimeoutMs: fc.constantFrom(1, 50, 1_000, 300_000),
+    singleUse: fc.boolean()
   })
   .map((limits) => ({ ...limits, warmWorkers: Math.min(limits.warmWorkers, limits.maxWorkers) }))
 

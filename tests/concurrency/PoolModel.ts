@@ -29,6 +29,8 @@ export interface KnownWorker {
   /** Must get nothing new any more. */
   condemned: boolean
   leases: number
+  /** Invocations that it was ever given. */
+  served: number
   lastWorkAt: number
 }
 
@@ -142,9 +144,13 @@ export class PoolWorld {
         this.workers.delete(event.worker)
         this.#failedStarts += 1
         return this.#backOff()
-      case "Leased":
-        this.#known(event.worker).leases += 1
+      case "Leased": {
+        const worker = this.#known(event.worker)
+        holds(!before.limits.singleUse || worker.served === 0, "nobody is used twice", () => event)
+        worker.leases += 1
+        worker.served += 1
         return
+      }
       case "Released": {
         const worker = this.#known(event.worker)
         worker.leases -= 1
@@ -207,6 +213,7 @@ export class PoolWorld {
             phase: "starting",
             condemned: false,
             leases: 0,
+            served: 0,
             lastWorkAt: this.now
           })
           break
@@ -230,7 +237,7 @@ export class PoolWorld {
       }
     }
     if (idleStops > 0) {
-      const left = this.ids((worker) => worker.phase === "ready" && !worker.condemned).length
+      const left = this.ids((worker) => this.#waits(worker)).length
       holds(left >= before.limits.warmWorkers, "the idle sweep keeps the warm workers", () => step.state)
     }
   }
@@ -272,6 +279,8 @@ export class PoolWorld {
       const open = slot._tag === "Ready" || slot._tag === "Starting"
       holds(open !== worker.condemned, "a condemned worker is out", () => [slot, worker])
       holds((slot._tag === "Starting") === (worker.phase === "starting"), "knows who is starting", () => slot)
+      const over = state.limits.singleUse && worker.served > 0 && worker.leases === 0
+      holds(!over || worker.condemned, "who was used ends", () => [slot, worker])
     }
   }
 
@@ -309,12 +318,13 @@ export class PoolWorld {
 
   /** Starts that demand and warm workers justify, by the model's own arithmetic. */
   #need(): { readonly starts: number; readonly starting: number; readonly ready: number } {
-    const { concurrency, warmWorkers } = this.state.limits
+    const { singleUse, warmWorkers } = this.state.limits
+    const concurrency = this.#concurrency
     let room = 0
     let ready = 0
     let starting = 0
     for (const worker of this.workers.values()) {
-      if (worker.condemned) continue
+      if (worker.condemned || (singleUse && worker.served > 0)) continue
       if (worker.phase === "starting") starting += 1
       else {
         ready += 1
@@ -326,11 +336,19 @@ export class PoolWorld {
     return { starts: Math.max(forDemand, forWarmth), starting, ready }
   }
 
+  get #concurrency(): number {
+    const { concurrency, singleUse } = this.state.limits
+    return singleUse ? 1 : concurrency
+  }
+
+  /** Ready, and may get work, now or later. */
+  #waits(worker: KnownWorker): boolean {
+    const isUsed = this.state.limits.singleUse && worker.served > 0
+    return worker.phase === "ready" && !worker.condemned && !isUsed
+  }
+
   #checkChoice(id: WorkerId | null): void {
-    const { concurrency } = this.state.limits
-    const eligible = this.ids(
-      (worker) => worker.phase === "ready" && !worker.condemned && worker.leases < concurrency
-    )
+    const eligible = this.ids((worker) => this.#waits(worker) && worker.leases < this.#concurrency)
     if (id === null) {
       holds(eligible.length === 0, "a worker with room is found", () => eligible)
       return
@@ -369,9 +387,7 @@ export class PoolWorld {
     if (need.starts > need.starting && mayStart && this.#startsAllowedFrom > this.now) {
       holds(next !== null && next <= this.#startsAllowedFrom, "the back-off ends", () => ({ next, state }))
     }
-    const idle = [...this.workers.values()].filter(
-      (worker) => worker.phase === "ready" && !worker.condemned && worker.leases === 0
-    )
+    const idle = [...this.workers.values()].filter((worker) => this.#waits(worker) && worker.leases === 0)
     if (idle.length > 0 && need.ready > state.limits.warmWorkers) {
       const due = Math.min(...idle.map((worker) => worker.lastWorkAt)) + state.limits.idleTimeoutMs
       holds(next !== null && next <= due, "the idle time-out is watched", () => ({ next, due, state }))

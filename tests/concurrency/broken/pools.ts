@@ -84,11 +84,25 @@ export const brokenPools: ReadonlyArray<BrokenPool> = [
       let chosen: (PoolState.WorkerSlot & { readonly _tag: "Ready" }) | null = null
       for (const slot of state.workers) {
         if (slot._tag !== "Ready" || slot.inFlight >= state.limits.concurrency) continue
+        if (state.limits.singleUse && slot.served > 0) continue
         if (chosen === null || slot.inFlight > chosen.inFlight) chosen = slot
       }
       return chosen?.id ?? null
     }
   }),
+  variant("a worker for one invocation gets another one", ["only ready workers with room are offered"], {
+    choose: (state) => PoolState.choose(state) ?? PoolState.choose(withLimits(state, { singleUse: false }))
+  }),
+  variant(
+    "a worker for one invocation is kept after it",
+    ["who was used ends"],
+    (transition) => (state, event, now) => {
+      if (event._tag !== "Released") return transition(state, event, now)
+      const { singleUse } = state.limits
+      const step = transition(withLimits(state, { singleUse: false }), event, now)
+      return { ...step, state: withLimits(step.state, { singleUse }) }
+    }
+  ),
   variant("more in flight than the worker takes", ["only ready workers with room are offered"], {
     choose: (state) => {
       const { concurrency } = state.limits
