@@ -9,6 +9,7 @@ import path from "node:path"
 import { acquireLock } from "./setup/lock.mjs"
 import { bunStep } from "./setup/bun.mjs"
 import { commandStep } from "./setup/command.mjs"
+import { nativeStep } from "./setup/native.mjs"
 import { packagesStep } from "./setup/packages.mjs"
 import { SetupError, report, root, seconds } from "./setup/project.mjs"
 
@@ -16,7 +17,7 @@ import { SetupError, report, root, seconds } from "./setup/project.mjs"
  * What there is to do, in order. A step is `{ name, ready, run }`: `ready()` says cheaply whether it is done, `run()`
  * does it and throws a SetupError, with what to do about it, when it cannot.
  */
-const steps = [packagesStep, bunStep, commandStep]
+const steps = [packagesStep, bunStep, commandStep, nativeStep]
 
 const checkMachine = () => {
   const packageJson = JSON.parse(fs.readFileSync(path.join(root, "package.json"), "utf8"))

@@ -52,6 +52,14 @@ export const adaptStreamsLibrary = (original: string, slots: string): string => 
     1
   )
 
+  // an async_sequence of WebIDL is made of objects: strings are none
+  source = replaceAll(
+    source,
+    /static from\((\w)\)\{/g,
+    'static from($1){if(Object($1)!==$1)throw new TypeError("ReadableStream.from: no iterable object was given");',
+    1
+  )
+
   const [isReadableStream, isLocked] = find(
     source,
     /class ReadableStream\{.*?get locked\(\)\{if\(!([\w$]+)\(this\)\)throw [\w$]+\("locked"\);return ([\w$]+)\(this\)\}/

@@ -1,0 +1,55 @@
+import { apply, keys } from "./intrinsics.ts"
+import type { ErrorCode, ErrorFields } from "./lines.ts"
+import { native } from "./native.ts"
+import { describeThrown, isOutOfMemory, placeInBundle } from "./thrown.ts"
+
+/** A loaded function: calls the handler. What it throws or returns is the function's own affair. */
+export type Handler = (request: unknown) => unknown
+
+export type Loaded =
+  | { readonly _tag: "Handler"; readonly handler: Handler }
+  | { readonly _tag: "Failed"; readonly code: ErrorCode; readonly error: ErrorFields }
+
+const failed = (code: ErrorCode, error: ErrorFields): Loaded => ({ _tag: "Failed", code, error })
+
+const toHandler = (exported: unknown): Handler | undefined => {
+  if (typeof exported === "function") return (request) => apply(exported, undefined, [request])
+  if (typeof exported !== "object" || exported === null) return undefined
+  const { fetch } = exported as { readonly fetch?: unknown }
+  return typeof fetch === "function" ? (request) => apply(fetch, exported, [request]) : undefined
+}
+
+const notLoaded = (thrown: unknown): Loaded => {
+  if (isOutOfMemory(thrown)) {
+    native.relieveMemory()
+    return failed("OUT_OF_MEMORY", { message: "the bundle needs more memory than the function may have" })
+  }
+  return failed("BUNDLE_LOAD_ERROR", { ...describeThrown(thrown), ...placeInBundle(thrown) })
+}
+
+/**
+ * Evaluates the bundle, once, and finds its handler: the default export (a function, or an object with `fetch`), else
+ * the export that `name` names.
+ */
+export const loadBundle = async (path: string, name: string): Promise<Loaded> => {
+  let module: Record<string, unknown>
+  try {
+    const [evaluated, namespace] = native.loadBundle(path)
+    await evaluated
+    module = namespace
+  } catch (thrown) {
+    return notLoaded(thrown)
+  }
+  try {
+    const handler = toHandler(module["default"]) ?? (name === "" ? undefined : toHandler(module[name]))
+    if (handler !== undefined) return { _tag: "Handler", handler }
+    const names = keys(module)
+    const wanted = name === "" || name === "default" ? "" : `, nor is there a function "${name}"`
+    const has = names.length === 0 ? "it exports nothing" : `it exports ${names.slice(0, 20).join(", ")}`
+    return failed("NO_HANDLER", {
+      message: `the default export is not a function or an object with a fetch method${wanted}; ${has}`
+    })
+  } catch (thrown) {
+    return failed("BUNDLE_LOAD_ERROR", describeThrown(thrown))
+  }
+}

@@ -1,0 +1,80 @@
+import { native } from "./native.ts"
+import { stringify } from "./intrinsics.ts"
+
+/**
+ * The worker's messages as lines. They are put together by hand: an id is quoted once per invocation. `id` is always a
+ * JSON string, quotes included.
+ */
+
+export type LogLevel = "debug" | "info" | "warn" | "error"
+export type ErrorCode =
+  | "HANDLER_ERROR"
+  | "INVALID_RESPONSE"
+  | "BUNDLE_LOAD_ERROR"
+  | "NO_HANDLER"
+  | "PERMISSION_DENIED"
+  | "OUT_OF_MEMORY"
+  | "CANCELLED"
+
+/** Longer log messages are cut (bytes of UTF-8, the note about the cut included). */
+const MAX_LOG_BYTES = 64 * 1024
+/** Longer stacks and error messages are cut (characters). */
+const MAX_ERROR_CHARS = 32 * 1024
+
+export const readyLine = (features: ReadonlyArray<string>, pid: number): string =>
+  `{"id":"","type":"ready","payload":{"protocol":"${native.protocolVersion}","runtime":"quickjs-ng","runtime_version":"${native.engineVersion}","features":${stringify(features)},"pid":${pid}}}`
+
+export const pongLine = (id: string): string => `{"id":${id},"type":"pong","payload":{}}`
+
+/** What comes before the body in base64, and after it. `headers` is a JSON object. */
+export const responseHead = (id: string, status: number, headers: string): string =>
+  `{"id":${id},"type":"response","payload":{"status":${status},"headers":${headers},"body":"`
+export const RESPONSE_TAIL = `"}}`
+
+export interface ErrorFields {
+  readonly message: string
+  readonly stack?: string | undefined
+  readonly line?: number | undefined
+  readonly column?: number | undefined
+}
+
+const short = (text: string): string =>
+  text.length <= MAX_ERROR_CHARS ? text : `${text.slice(0, MAX_ERROR_CHARS)}… [cut]`
+
+export const errorLine = (id: string, code: ErrorCode, error: ErrorFields): string => {
+  let fields = `"message":${stringify(short(error.message))}`
+  if (error.stack !== undefined) fields += `,"stack":${stringify(short(error.stack))}`
+  if (error.line !== undefined) fields += `,"line":${error.line}`
+  if (error.column !== undefined) fields += `,"column":${error.column}`
+  return `{"id":${id},"type":"error","payload":{${fields},"code":"${code}"}}`
+}
+
+/** `stack` travels as metadata. */
+export const logLine = (id: string, level: LogLevel, message: string, stack?: string): string => {
+  const metadata = stack === undefined ? "" : `,"metadata":{"stack":${stringify(short(stack))}}`
+  return `{"id":${id},"type":"log","payload":{"level":"${level}","message":${stringify(bounded(message))}${metadata}}}`
+}
+
+/** No character takes more than three bytes of UTF-8 per UTF-16 unit. */
+const SURELY_FITS = 21_845
+const NOTE_BYTES = 64
+
+const bounded = (message: string): string => {
+  if (message.length <= SURELY_FITS) return message
+  const size = native.utf8Length(message)
+  if (size <= MAX_LOG_BYTES) return message
+  const room = MAX_LOG_BYTES - NOTE_BYTES
+  let kept = message.slice(0, room)
+  let bytes = native.utf8Length(kept)
+  while (bytes > room) {
+    // every unit that is taken away frees at least a byte, and at most three
+    kept = kept.slice(0, kept.length - Math.ceil((bytes - room) / 3))
+    bytes = native.utf8Length(kept)
+  }
+  const last = kept.charCodeAt(kept.length - 1)
+  if (last >= 0xd800 && last <= 0xdbff) {
+    kept = kept.slice(0, -1)
+    bytes = native.utf8Length(kept)
+  }
+  return `${kept}… [cut: ${size - bytes} of ${size} bytes]`
+}

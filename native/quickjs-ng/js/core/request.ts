@@ -1,0 +1,71 @@
+import type * as FetchSegment from "../segments/fetch.ts"
+import type * as UrlSegment from "../segments/url.ts"
+import { apply, asString } from "./intrinsics.ts"
+import { native } from "./native.ts"
+
+/** What the host says of an invocation. Nothing of it is checked yet. */
+export interface InvokePayload {
+  readonly method?: unknown
+  readonly path?: unknown
+  readonly url?: unknown
+  readonly headers?: unknown
+  readonly query?: unknown
+  readonly body?: unknown
+  readonly deadline_ms?: unknown
+  readonly trace?: unknown
+}
+
+type Signal = ReturnType<FetchSegment.WireRequest["signal"]>
+
+/** Characters of a `Host` that leave a URL what it is: no way into its path, its user or its query. */
+const PLAIN_HOST = /^[\w.:[\]-]+$/
+const { test } = RegExp.prototype
+const DEFAULT_ORIGIN = "http://localhost"
+let lastHost = ""
+let lastOrigin = DEFAULT_ORIGIN
+
+const originOf = (host: unknown): string => {
+  if (typeof host !== "string" || host === "") return DEFAULT_ORIGIN
+  if (host === lastHost) return lastOrigin
+  lastHost = host
+  lastOrigin = (apply(test, PLAIN_HOST, [host]) as boolean) ? `http://${host}` : DEFAULT_ORIGIN
+  return lastOrigin
+}
+
+/** Path and query: as they came (1.1), or put together from a 1.0 host's path and map. */
+const targetOf = (payload: InvokePayload): string => {
+  let target = typeof payload.url === "string" ? payload.url : pathAndQuery(payload)
+  // a fragment never travels: a bare `#` can only be data
+  if (target.includes("#")) target = target.replaceAll("#", "%23")
+  return target.startsWith("/") ? target : `/${target}`
+}
+
+const pathAndQuery = ({ path, query }: InvokePayload): string => {
+  const target = typeof path === "string" ? path.replaceAll("?", "%3F") : "/"
+  if (typeof query !== "object" || query === null) return target
+  const namesAndValues: Array<string> = []
+  for (const name in query) {
+    namesAndValues[namesAndValues.length] = name
+    namesAndValues[namesAndValues.length] = asString((query as Record<string, unknown>)[name])
+  }
+  if (namesAndValues.length === 0) return target
+  const { serializeUrlencoded } = native.segment("url") as unknown as typeof UrlSegment
+  return `${target}?${serializeUrlencoded(namesAndValues)}`
+}
+
+/** The standard Request of an `invoke`. */
+export const toRequest = (id: string, payload: InvokePayload, signal: () => Signal): unknown => {
+  const { requestFromWire } = native.segment("fetch") as unknown as typeof FetchSegment
+  const given = payload.headers
+  const headers = (typeof given === "object" && given !== null ? given : {}) as Record<string, unknown>
+  headers["x-invocation-id"] = id
+  if (typeof payload.trace === "string") headers["traceparent"] ??= payload.trace
+  return requestFromWire({
+    method: typeof payload.method === "string" && payload.method !== "" ? payload.method : "GET",
+    origin: originOf(headers["host"]),
+    target: targetOf(payload),
+    headers,
+    body: typeof payload.body === "string" ? payload.body : "",
+    signal
+  })
+}

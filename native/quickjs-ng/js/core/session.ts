@@ -1,0 +1,179 @@
+import type * as FetchSegment from "../segments/fetch.ts"
+import { inheritEnvironment, replaceEnvironment } from "./environment.ts"
+import { type Handler, loadBundle } from "./handler.ts"
+import { stringify } from "./intrinsics.ts"
+import * as invocations from "./invocations.ts"
+import { confess } from "./journal.ts"
+import { errorLine, pongLine, readyLine } from "./lines.ts"
+import { native } from "./native.ts"
+import type { InvokePayload } from "./request.ts"
+import { describeThrown, isOutOfMemory } from "./thrown.ts"
+
+/** The bundle could not be loaded. */
+const EXIT_LOAD = 1
+const NOTE_CHARS = 200
+const FEATURES = ["concurrency", "cancel", "ping", "load", "call"]
+
+type State =
+  /** Waits for `load`. */
+  | "empty"
+  /** Invocations that come now wait until the bundle is there. */
+  | "loading"
+  | "ready"
+  /** `shutdown` was received: what came before it is finished, nothing new is begun. */
+  | "stopping"
+
+interface Waiting {
+  readonly id: string
+  readonly payload: InvokePayload
+}
+
+/** `id` and `type` are strings; the rest is what the host sent. */
+interface Message {
+  readonly id: string
+  readonly type: string
+  readonly payload?: unknown
+}
+
+let state: State = "empty"
+/** What came while the bundle loads. */
+let waiting: Array<Waiting> = []
+
+const ready = (): void => native.send(readyLine(FEATURES, native.pid()))
+
+/** The worker begins: with a bundle, or waiting for one. */
+export const start = (bundle: string | null, handler: string): void => {
+  if (bundle === null) return ready()
+  inheritEnvironment()
+  state = "loading"
+  void load(bundle, handler)
+}
+
+/** Loads the bundle and says `ready`, or why not, and then ends. */
+const load = async (path: string, name: string): Promise<void> => {
+  const loaded = await loadBundle(path, name)
+  if (loaded._tag === "Failed") {
+    native.send(errorLine('""', loaded.code, loaded.error))
+    end(EXIT_LOAD)
+    return
+  }
+  ready()
+  beginWith(loaded.handler)
+}
+
+const beginWith = (handler: Handler): void => {
+  invocations.begin(handler)
+  const held = waiting
+  waiting = []
+  for (let i = 0; i < held.length; i += 1) {
+    const { id, payload } = held[i] as Waiting
+    invoke(id, payload)
+  }
+  if (state === "stopping") finish()
+  else state = "ready"
+}
+
+const end = (code: number): void => {
+  confess()
+  native.flushThenExit(code)
+}
+
+/** One message of the host's. */
+export const message = ({ id, type, payload }: Message): void => {
+  switch (type) {
+    case "invoke":
+      return onInvoke(id, payload as InvokePayload)
+    case "cancel":
+      return onCancel(id, payload)
+    case "ping":
+      return native.send(pongLine(stringify(id)))
+    case "result":
+      return onResult(payload)
+    case "load":
+      return onLoad(id, payload)
+    case "shutdown":
+      return onShutdown()
+  }
+}
+
+const refuse = (id: string, why: string): void =>
+  native.send(errorLine(stringify(id), "CANCELLED", { message: why }))
+
+const onInvoke = (id: string, payload: InvokePayload): void => {
+  switch (state) {
+    case "ready":
+      return invoke(id, payload)
+    case "loading":
+      waiting[waiting.length] = { id, payload }
+      return
+    case "empty":
+      return native.send(errorLine(stringify(id), "NO_HANDLER", { message: "no bundle is loaded yet" }))
+    case "stopping":
+      return refuse(id, "the worker is shutting down")
+  }
+}
+
+const invoke = (id: string, payload: InvokePayload): void => {
+  if (typeof payload !== "object" || payload === null) {
+    native.send(errorLine(stringify(id), "HANDLER_ERROR", { message: "the invoke message has no payload" }))
+  } else if (!invocations.start(id, payload)) {
+    native.note(`invocation ${id.slice(0, NOTE_CHARS)} is in flight already: the second one is passed over`)
+  }
+}
+
+/** A field of a payload that may be anything. */
+const field = (payload: unknown, name: string): unknown =>
+  typeof payload === "object" && payload !== null ? (payload as Record<string, unknown>)[name] : undefined
+
+const onCancel = (id: string, payload: unknown): void => {
+  for (let i = 0; i < waiting.length; i += 1) {
+    if (waiting[i]?.id !== id) continue
+    waiting.splice(i, 1)
+    refuse(id, "it was cancelled before it began")
+    return
+  }
+  invocations.cancel(id, field(payload, "reason"))
+}
+
+const onResult = (payload: unknown): void => {
+  if (typeof field(payload, "call_id") !== "string") return
+  const { hostResult } = native.segment("fetch") as unknown as typeof FetchSegment
+  hostResult(payload as Parameters<typeof hostResult>[0])
+}
+
+const onLoad = (id: string, payload: unknown): void => {
+  if (state !== "empty") {
+    const why = "a worker loads one bundle, and this one has its own"
+    return native.send(errorLine(stringify(id), "BUNDLE_LOAD_ERROR", { message: why }))
+  }
+  const path = field(payload, "bundle_path")
+  const handler = field(payload, "handler")
+  if (typeof path !== "string") {
+    native.send(errorLine('""', "BUNDLE_LOAD_ERROR", { message: "bundle_path is not a string" }))
+    return end(EXIT_LOAD)
+  }
+  state = "loading"
+  replaceEnvironment(field(payload, "env"))
+  native.applyLimits(field(payload, "limits"))
+  void load(path, typeof handler === "string" ? handler : "")
+}
+
+const onShutdown = (): void => {
+  if (state === "stopping") return
+  const wasLoading = state === "loading"
+  state = "stopping"
+  // what waits for the bundle is in flight too: `beginWith` goes on from here
+  if (!wasLoading || waiting.length === 0) finish()
+}
+
+const finish = (): void => invocations.whenIdle(() => end(0))
+
+/** Something was thrown where nobody could catch it. */
+const report = (title: string, thrown: unknown): void => {
+  if (isOutOfMemory(thrown)) return invocations.giveUp()
+  const described = describeThrown(thrown)
+  invocations.likelySpeaker().say("error", `${title}: ${described.message}`, described.stack)
+}
+
+export const uncaught = (thrown: unknown): void => report("Uncaught exception", thrown)
+export const rejection = (reason: unknown): void => report("Unhandled rejection", reason)

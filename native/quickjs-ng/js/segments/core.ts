@@ -1,0 +1,21 @@
+/**
+ * The segment that is evaluated when the worker starts: globals, session, timers. The C side takes the hooks `start`,
+ * `message`, `uncaught`, `rejection`, `interrupted` and `exhausted` from it.
+ */
+import { installProcess } from "../core/environment.ts"
+import { installGlobal, installGlobals } from "../core/globals.ts"
+import { uncaught } from "../core/session.ts"
+import { clearInterval, clearTimeout, setInterval, setTimeout } from "../core/timers.ts"
+
+export { native } from "../core/native.ts"
+export { giveUp as exhausted, interrupted, invocationId, speaker } from "../core/invocations.ts"
+export { message, rejection, start, uncaught } from "../core/session.ts"
+/** For what a listener or callback of the library's throws: it becomes a log message of whoever runs. */
+export const reportException = uncaught
+
+installGlobals()
+installGlobal("setTimeout", setTimeout)
+installGlobal("setInterval", setInterval)
+installGlobal("clearTimeout", clearTimeout)
+installGlobal("clearInterval", clearInterval)
+installProcess()

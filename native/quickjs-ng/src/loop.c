@@ -1,0 +1,180 @@
+/*
+ * The event loop: the transport's descriptors, one timer for the heap of timers, and the turn: jobs, rejections, output.
+ * Jobs do not starve the host: after a while its input is looked at, then they go on.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <time.h>
+#include <unistd.h>
+#include <uv.h>
+#include "bb.h"
+
+/* How long the end of the process waits for the host to take what is still to be said. */
+#define FLUSH_MS 500
+/* Jobs run this long before the host's input is looked at. */
+#define JOBS_US 10000
+#define CHUNK (64u * 1024)
+/* Of one turn's input. */
+#define CHUNKS_PER_TURN 16
+
+static uv_loop_t loop;
+static uv_poll_t input, output;
+static uv_timer_t timer;
+static int in_fd = -1, out_fd = -1;
+static int input_events, output_events;
+static int exit_code = -1;
+static uint64_t exit_by;
+
+uint64_t bb_now_us(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
+}
+
+void bb_exit_now(int code)
+{
+#if defined(BB_CHECK_LEAKS)
+    bb_vm_close();
+    bb_wire_reset();
+    exit(code);
+#else
+    _exit(code);
+#endif
+}
+
+void bb_loop_flush_then_exit(int code)
+{
+    if (exit_code >= 0)
+        return;
+    exit_code = code;
+    exit_by = bb_now_us() + FLUSH_MS * 1000;
+}
+
+static void on_readable(uv_poll_t *handle, int status, int events);
+static void on_writable(uv_poll_t *handle, int status, int events);
+
+void bb_loop_flush(void)
+{
+    if (out_fd >= 0 && !bb_wire_flush(out_fd))
+        bb_exit_now(0);
+}
+
+static void flush(void)
+{
+    int wanted;
+    bb_loop_flush();
+    if (exit_code >= 0 && (bb_wire_queued() == 0 || bb_now_us() > exit_by))
+        bb_exit_now(exit_code);
+    wanted = bb_wire_queued() > 0 ? UV_WRITABLE : 0;
+    if (wanted == output_events)
+        return;
+    output_events = wanted;
+    if (in_fd == out_fd) {
+        uv_poll_start(&input, input_events | wanted, on_readable);
+    } else if (wanted) {
+        uv_poll_start(&output, wanted, on_writable);
+    } else {
+        uv_poll_stop(&output);
+    }
+}
+
+static void on_writable(uv_poll_t *handle, int status, int events)
+{
+    (void)handle;
+    (void)status;
+    (void)events;
+    flush();
+}
+
+static void on_readable(uv_poll_t *handle, int status, int events)
+{
+    static uint8_t chunk[CHUNK];
+    (void)handle;
+    if (events & UV_WRITABLE)
+        flush();
+    if (status == 0 && (events & (UV_READABLE | UV_DISCONNECT)) == 0)
+        return;
+    for (int i = 0; i < CHUNKS_PER_TURN; i++) {
+        ssize_t length = read(in_fd, chunk, sizeof(chunk));
+        if (length > 0) {
+            bb_wire_push(chunk, (size_t)length);
+            if ((size_t)length < sizeof(chunk))
+                return;
+        } else if (length < 0 && errno == EINTR) {
+            continue;
+        } else if (length < 0 && (errno == EAGAIN || errno == EWOULDBLOCK)) {
+            return;
+        } else {
+            bb_exit_now(0);
+        }
+    }
+}
+
+static void on_timer(uv_timer_t *handle)
+{
+    (void)handle;
+    bb_timers_run();
+}
+
+static int nonblocking(int fd)
+{
+    int flags = fcntl(fd, F_GETFL);
+    return flags < 0 ? -1 : fcntl(fd, F_SETFL, flags | O_NONBLOCK);
+}
+
+int bb_loop_open(int in, int out)
+{
+    in_fd = in;
+    out_fd = out;
+    if (nonblocking(in) < 0 || (out != in && nonblocking(out) < 0))
+        return -errno;
+    int failed = uv_loop_init(&loop);
+    if (failed == 0)
+        failed = uv_timer_init(&loop, &timer);
+    if (failed == 0)
+        failed = uv_poll_init(&loop, &input, in);
+    if (failed == 0 && out != in) {
+        failed = uv_poll_init(&loop, &output, out);
+        /* a file takes everything at once: there is nothing to wait for */
+        if (failed == UV_EPERM)
+            failed = 0;
+    }
+    if (failed == 0) {
+        input_events = UV_READABLE;
+        failed = uv_poll_start(&input, input_events, on_readable);
+    }
+    return failed;
+}
+
+static void arm(void)
+{
+    int64_t next = bb_timers_next();
+    if (exit_code >= 0) {
+        int64_t rest = (int64_t)exit_by - (int64_t)bb_now_us();
+        if (next < 0 || rest < next)
+            next = rest < 0 ? 0 : rest;
+    }
+    if (next < 0) {
+        uv_timer_stop(&timer);
+        return;
+    }
+    uv_update_time(&loop);
+    uv_timer_start(&timer, on_timer, (uint64_t)(next + 999) / 1000, 0);
+}
+
+void bb_loop_run(void)
+{
+    JS_UpdateStackTop(bb_rt);
+    for (;;) {
+        bool idle = bb_vm_jobs(JOBS_US);
+        if (idle)
+            bb_vm_rejections();
+        idle = !JS_IsJobPending(bb_rt);
+        flush();
+        arm();
+        uv_run(&loop, idle ? UV_RUN_ONCE : UV_RUN_NOWAIT);
+    }
+}

@@ -1,0 +1,101 @@
+/* The engine's allocator: the system's, with a count and a limit, so that a refusal is known for what it is. */
+#include <malloc.h>
+#include <stdlib.h>
+#include "bb.h"
+
+/* What the engine may have beyond its limit to say that it has reached it. */
+#define RELIEF (2u * 1024 * 1024)
+
+static size_t used;
+static size_t limit = SIZE_MAX;
+static bool exhausted;
+
+static bool fits(size_t more)
+{
+    if (more <= limit && used <= limit - more)
+        return true;
+    exhausted = true;
+    return false;
+}
+
+static void *counted(void *pointer)
+{
+    if (pointer != NULL)
+        used += malloc_usable_size(pointer);
+    else
+        exhausted = true;
+    return pointer;
+}
+
+static void *engine_calloc(void *opaque, size_t count, size_t size)
+{
+    size_t bytes;
+    (void)opaque;
+    if (__builtin_mul_overflow(count, size, &bytes) || !fits(bytes))
+        return NULL;
+    return counted(calloc(count, size));
+}
+
+static void *engine_malloc(void *opaque, size_t size)
+{
+    (void)opaque;
+    return fits(size) ? counted(malloc(size)) : NULL;
+}
+
+static void engine_free(void *opaque, void *pointer)
+{
+    (void)opaque;
+    if (pointer == NULL)
+        return;
+    used -= malloc_usable_size(pointer);
+    free(pointer);
+}
+
+static void *engine_realloc(void *opaque, void *pointer, size_t size)
+{
+    size_t before;
+    void *moved;
+    if (pointer == NULL)
+        return size == 0 ? NULL : engine_malloc(opaque, size);
+    if (size == 0) {
+        engine_free(opaque, pointer);
+        return NULL;
+    }
+    before = malloc_usable_size(pointer);
+    if (size > before && !fits(size - before))
+        return NULL;
+    moved = realloc(pointer, size);
+    if (moved == NULL) {
+        exhausted = true;
+        return NULL;
+    }
+    used = used - before + malloc_usable_size(moved);
+    return moved;
+}
+
+static size_t engine_usable_size(const void *pointer)
+{
+    return malloc_usable_size((void *)(uintptr_t)pointer);
+}
+
+const JSMallocFunctions bb_memory_functions = {
+    engine_calloc, engine_malloc, engine_free, engine_realloc, engine_usable_size
+};
+
+void bb_memory_limit(size_t bytes)
+{
+    limit = bytes == 0 ? SIZE_MAX : bytes;
+    if (bb_rt != NULL)
+        JS_SetMemoryLimit(bb_rt, bytes == 0 ? 0 : bytes + 2 * RELIEF);
+}
+
+bool bb_memory_exhausted(void)
+{
+    return exhausted;
+}
+
+void bb_memory_relieve(void)
+{
+    if (limit <= SIZE_MAX - RELIEF)
+        limit += RELIEF;
+}

@@ -1,0 +1,233 @@
+/* The engine: its start, the interrupt at an invocation's deadline, the job queue, and what nobody caught. */
+#include <stdio.h>
+#include <stdlib.h>
+#include "bb.h"
+
+#define DEFAULT_STACK (1024u * 1024)
+
+JSRuntime *bb_rt;
+JSContext *bb_ctx;
+
+static const char *const hook_names[BB_HOOK_COUNT] = {
+    "start", "message", "uncaught", "rejection", "interrupted", "exhausted"
+};
+static JSValue hooks[BB_HOOK_COUNT];
+static JSAtom deadline_atom;
+
+/* The context whose deadline passed while its code ran. */
+static JSValue interrupted_context;
+static bool is_interrupted;
+
+struct rejection {
+    JSValue promise, reason, context;
+};
+static struct rejection *rejections;
+static size_t rejection_count, rejection_room;
+
+/* An invocation has its deadline (monotonic ms) in an own property; code of no invocation has none. */
+static int on_interrupt(JSRuntime *rt, void *opaque)
+{
+    JSValue context, deadline;
+    double at;
+    (void)opaque;
+    context = JS_GetAsyncContext(rt);
+    if (!JS_IsObject(context)) {
+        JS_FreeValueRT(rt, context);
+        return 0;
+    }
+    deadline = JS_GetProperty(bb_ctx, context, deadline_atom);
+    at = JS_VALUE_GET_TAG(deadline) == JS_TAG_INT ? JS_VALUE_GET_INT(deadline)
+         : JS_TAG_IS_FLOAT64(JS_VALUE_GET_TAG(deadline)) ? JS_VALUE_GET_FLOAT64(deadline)
+                                                          : 1e300;
+    JS_FreeValueRT(rt, deadline);
+    if (!((double)bb_now_us() / 1000 > at)) {
+        JS_FreeValueRT(rt, context);
+        return 0;
+    }
+    JS_FreeValueRT(rt, interrupted_context);
+    interrupted_context = context;
+    is_interrupted = true;
+    return 1;
+}
+
+static void forget_rejection(size_t at)
+{
+    struct rejection *one = &rejections[at];
+    JS_FreeValue(bb_ctx, one->promise);
+    JS_FreeValue(bb_ctx, one->reason);
+    JS_FreeValue(bb_ctx, one->context);
+    rejections[at] = rejections[--rejection_count];
+}
+
+static void on_rejection(JSContext *ctx, JSValueConst promise, JSValueConst reason, bool is_handled, void *opaque)
+{
+    (void)opaque;
+    if (is_handled) {
+        for (size_t i = rejection_count; i > 0; i--) {
+            if (JS_VALUE_GET_PTR(rejections[i - 1].promise) == JS_VALUE_GET_PTR(promise)) {
+                forget_rejection(i - 1);
+                return;
+            }
+        }
+        return;
+    }
+    if (rejection_count == rejection_room) {
+        size_t room = rejection_room == 0 ? 16 : rejection_room * 2;
+        struct rejection *moved = realloc(rejections, room * sizeof(*moved));
+        if (moved == NULL)
+            return;
+        rejections = moved;
+        rejection_room = room;
+    }
+    rejections[rejection_count++] = (struct rejection){
+        JS_DupValue(ctx, promise), JS_DupValue(ctx, reason), JS_GetAsyncContext(bb_rt)
+    };
+}
+
+void bb_vm_rejections(void)
+{
+    while (rejection_count > 0) {
+        struct rejection one = rejections[0];
+        for (size_t i = 1; i < rejection_count; i++)
+            rejections[i - 1] = rejections[i];
+        rejection_count--;
+        JS_SetAsyncContext(bb_rt, one.context);
+        bb_vm_hook(BB_HOOK_REJECTION, 2, (JSValueConst[]){ one.reason, one.promise });
+        JS_SetAsyncContext(bb_rt, JS_UNDEFINED);
+        JS_FreeValue(bb_ctx, one.promise);
+        JS_FreeValue(bb_ctx, one.reason);
+    }
+}
+
+void bb_vm_stack(size_t bytes)
+{
+    JS_SetMaxStackSize(bb_rt, bytes);
+}
+
+void bb_vm_open(void)
+{
+    bb_rt = JS_NewRuntime2(&bb_memory_functions, NULL);
+    bb_ctx = bb_rt == NULL ? NULL : JS_NewContext(bb_rt);
+    if (bb_ctx == NULL || JS_AddPerformance(bb_ctx) < 0) {
+        bb_note("the engine does not start: out of memory");
+        exit(BB_EXIT_MEMORY);
+    }
+    JS_SetMaxStackSize(bb_rt, DEFAULT_STACK);
+    JS_SetInterruptHandler(bb_rt, on_interrupt, NULL);
+    JS_SetHostPromiseRejectionTracker(bb_rt, on_rejection, NULL);
+    deadline_atom = JS_NewAtom(bb_ctx, "deadline");
+    interrupted_context = JS_UNDEFINED;
+    for (int i = 0; i < BB_HOOK_COUNT; i++)
+        hooks[i] = JS_UNDEFINED;
+    bb_random_reseed();
+    bb_module_init();
+}
+
+void bb_vm_close(void)
+{
+    bb_timers_free();
+    while (rejection_count > 0)
+        forget_rejection(rejection_count - 1);
+    free(rejections);
+    rejections = NULL;
+    rejection_room = 0;
+    for (int i = 0; i < BB_HOOK_COUNT; i++)
+        JS_FreeValue(bb_ctx, hooks[i]);
+    JS_FreeValue(bb_ctx, interrupted_context);
+    JS_FreeAtom(bb_ctx, deadline_atom);
+    JS_FreeContext(bb_ctx);
+    JS_FreeRuntime(bb_rt);
+    bb_ctx = NULL;
+    bb_rt = NULL;
+}
+
+bool bb_vm_take_hooks(JSValueConst core)
+{
+    for (int i = 0; i < BB_HOOK_COUNT; i++) {
+        hooks[i] = JS_GetPropertyStr(bb_ctx, core, hook_names[i]);
+        if (!JS_IsFunction(bb_ctx, hooks[i]))
+            return false;
+    }
+    return true;
+}
+
+/* For failures of the library itself: they have no speaker. */
+static void note_exception(JSValueConst thrown)
+{
+    const char *text = JS_ToCString(bb_ctx, thrown);
+    JSValue stack = JS_IsObject(thrown) ? JS_GetPropertyStr(bb_ctx, thrown, "stack") : JS_UNDEFINED;
+    const char *frames = JS_IsString(stack) ? JS_ToCString(bb_ctx, stack) : NULL;
+    bb_note("%s\n%s", text == NULL ? "something was thrown" : text, frames == NULL ? "" : frames);
+    JS_FreeCString(bb_ctx, frames);
+    JS_FreeCString(bb_ctx, text);
+    JS_FreeValue(bb_ctx, stack);
+    JS_FreeValue(bb_ctx, JS_GetException(bb_ctx));
+}
+
+static bool take_interruption(JSValueConst thrown)
+{
+    JSValue context, result;
+    if (!JS_IsUncatchableError(thrown))
+        return false;
+    context = is_interrupted ? interrupted_context : JS_UNDEFINED;
+    interrupted_context = JS_UNDEFINED;
+    is_interrupted = false;
+    result = JS_Call(bb_ctx, hooks[BB_HOOK_INTERRUPTED], JS_UNDEFINED, 1, (JSValueConst[]){ context });
+    if (JS_IsException(result)) {
+        JSValue second = JS_GetException(bb_ctx);
+        note_exception(second);
+        JS_FreeValue(bb_ctx, second);
+    }
+    JS_FreeValue(bb_ctx, result);
+    JS_FreeValue(bb_ctx, context);
+    return true;
+}
+
+void bb_vm_report(void)
+{
+    JSValue thrown = JS_GetException(bb_ctx);
+    if (!take_interruption(thrown))
+        bb_vm_hook(BB_HOOK_UNCAUGHT, 1, (JSValueConst[]){ thrown });
+    JS_FreeValue(bb_ctx, thrown);
+}
+
+void bb_vm_hook(enum bb_hook hook, int argc, JSValueConst *argv)
+{
+    JSValue result = JS_Call(bb_ctx, hooks[hook], JS_UNDEFINED, argc, argv);
+    if (JS_IsException(result)) {
+        JSValue thrown = JS_GetException(bb_ctx);
+        if (!take_interruption(thrown))
+            note_exception(thrown);
+        JS_FreeValue(bb_ctx, thrown);
+    }
+    JS_FreeValue(bb_ctx, result);
+}
+
+void bb_vm_task(JSValueConst function, JSValueConst context)
+{
+    JSValue result;
+    JS_SetAsyncContext(bb_rt, JS_DupValue(bb_ctx, context));
+    result = JS_Call(bb_ctx, function, JS_UNDEFINED, 0, NULL);
+    if (JS_IsException(result))
+        bb_vm_report();
+    JS_SetAsyncContext(bb_rt, JS_UNDEFINED);
+    JS_FreeValue(bb_ctx, result);
+}
+
+bool bb_vm_jobs(uint64_t budget_us)
+{
+    uint64_t end = 0;
+    JSContext *ctx;
+    for (unsigned done = 1; JS_IsJobPending(bb_rt); done++) {
+        if (JS_ExecutePendingJob(bb_rt, &ctx) < 0)
+            bb_vm_report();
+        if ((done & 127) == 0) {
+            uint64_t now = bb_now_us();
+            if (end == 0)
+                end = now + budget_us;
+            else if (now > end)
+                return !JS_IsJobPending(bb_rt);
+        }
+    }
+    return true;
+}
