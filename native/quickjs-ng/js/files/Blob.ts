@@ -1,4 +1,5 @@
 import { native } from "bunbase:core"
+import type * as Encoding from "../segments/encoding.ts"
 import type { ReadableStream } from "../segments/streams.ts"
 import type * as Streams from "../segments/streams.ts"
 import { bytesOfSource, joinBytes } from "../webidl/bytes.ts"
@@ -14,6 +15,8 @@ import {
 } from "../webidl/convert.ts"
 import { describeInterface } from "../webidl/describeInterface.ts"
 import { isObject } from "../webidl/isObject.ts"
+
+const streams = (): typeof Streams => native.segment("streams") as typeof Streams
 
 export interface BlobPropertyBag {
   readonly type?: string
@@ -84,7 +87,14 @@ export class Blob {
 
   stream(): ReadableStream {
     check(this, "stream")
-    return (native.segment("streams") as typeof Streams).streamOfBytes(this.#bytes)
+    return streams().streamOfBytes(this.#bytes)
+  }
+
+  textStream(): ReadableStream {
+    check(this, "textStream")
+    const { pipeThrough } = streams().ReadableStream.prototype
+    const { TextDecoderStream } = native.segment("encoding") as typeof Encoding
+    return Reflect.apply(pipeThrough, this.stream(), [new TextDecoderStream()]) as ReadableStream
   }
 
   text(): Promise<string> {

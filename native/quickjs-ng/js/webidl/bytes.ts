@@ -17,7 +17,8 @@ export const isArrayBuffer = (value: unknown): value is ArrayBuffer => {
 /** What a `BufferSource` holds, not copied; null for anything else. A detached one is empty. */
 export const bytesOfSource = (value: unknown): Uint8Array | null => {
   if (isView(value)) {
-    return new Uint8Array(value.buffer as ArrayBuffer, value.byteOffset, value.byteLength)
+    const buffer = value.buffer as ArrayBuffer
+    return buffer.detached ? new Uint8Array(0) : new Uint8Array(buffer, value.byteOffset, value.byteLength)
   }
   if (isArrayBuffer(value)) return value.detached ? new Uint8Array(0) : new Uint8Array(value)
   return null
