@@ -27,6 +27,11 @@ export class WorkerPools extends Context.Tag("WorkerPools")<
     readonly poolFor: (target: Target) => WorkerPool
     /** Workers of a function by state, over all its versions. */
     readonly countsOf: (functionId: FunctionId) => WorkerCounts
+    /**
+     * How much is kept in memory: pools (also of replaced versions whose last workers finish), versions that are in force or
+     * being deployed, functions that ever had one.
+     */
+    readonly held: () => { readonly pools: number; readonly versions: number; readonly functions: number }
     /** Whom to tell about capacity; the scheduler calls this once. */
     readonly listen: (listener: PoolListener) => void
   }
@@ -44,8 +49,10 @@ const make = Effect.gen(function* () {
   const pools = new Map<VersionId, WorkerPool>()
   /** Pools whose place was taken by a newer one of the same version while their last workers finish. */
   const leaving = new Set<WorkerPool>()
-  /** Versions that another one replaced: a late comer that still holds their target is served, and nothing is kept. */
-  const retired = new Set<VersionId>()
+  /** Versions that were prepared or opened, and not retired since: one per function, two while it is deployed. */
+  const inForce = new Set<VersionId>()
+  /** Functions that have, or had, one. Of these, any other version is a late comer's: it is served, and nothing is kept. */
+  const known = new Set<FunctionId>()
   let listener = nobody
   let serial = 0
 
@@ -74,15 +81,21 @@ const make = Effect.gen(function* () {
     if (existing !== undefined) return existing
     const pool = new WorkerPool(target, `w${(serial += 1)}-`, services)
     pools.set(target.versionId, pool)
-    if (retired.has(target.versionId)) pool.retire()
+    if (known.has(target.functionId) && !inForce.has(target.versionId)) pool.retire()
     return pool
+  }
+
+  const putInForce = ({ functionId, versionId }: Target): void => {
+    known.add(functionId)
+    inForce.add(versionId)
   }
 
   const retire = (versionId: VersionId): Effect.Effect<void> =>
     Effect.sync(() => {
-      retired.add(versionId)
+      inForce.delete(versionId)
       const pool = pools.get(versionId)
       if (pool === undefined) return
+      known.add(pool.target.functionId)
       pool.retire()
       if (pool.state.workers.length > 0 || pool.state.demand > 0) return
       pools.delete(versionId)
@@ -93,7 +106,8 @@ const make = Effect.gen(function* () {
     prepare: (target) =>
       Effect.suspend(() => {
         // Deploying a version that is active again (a rollback, a repetition) finds its pool at work, or on its way out.
-        retired.delete(target.versionId)
+        const wasKnown = known.has(target.functionId)
+        putInForce(target)
         const before = pools.get(target.versionId)
         if (before?.state.phase === "retired") {
           pools.delete(target.versionId)
@@ -101,9 +115,17 @@ const make = Effect.gen(function* () {
         }
         const pool = poolFor(target)
         const isNew = pool !== before
-        return pool.ready.pipe(Effect.onError(() => (isNew ? retire(target.versionId) : Effect.void)))
+        const giveUp = Effect.map(retire(target.versionId), () => {
+          // Whatever served the function before goes on as before.
+          if (!wasKnown) known.delete(target.functionId)
+        })
+        return pool.ready.pipe(Effect.onError(() => (isNew ? giveUp : Effect.void)))
       }),
-    open: (target) => Effect.sync(() => poolFor(target).warm()),
+    open: (target) =>
+      Effect.sync(() => {
+        putInForce(target)
+        poolFor(target).warm()
+      }),
     retire,
     poolFor,
     countsOf: (functionId) => {
@@ -116,6 +138,7 @@ const make = Effect.gen(function* () {
       }
       return total
     },
+    held: () => ({ pools: pools.size + leaving.size, versions: inForce.size, functions: known.size }),
     listen: (next) => {
       listener = next
     }

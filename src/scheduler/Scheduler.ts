@@ -298,6 +298,15 @@ const make = Effect.gen(function* () {
     unavailable: refuseWaiters
   })
 
+  const refuse = (entry: Entry, error: InvocationError): Cancel => {
+    const { lane, pool } = entry
+    entry.phase = "done"
+    fail(entry, error)
+    // Opened for a late comer of a replaced version, it has nothing to end with but this.
+    if (pool.state.phase === "retired") tellDemand(lane, pool)
+    return () => {}
+  }
+
   const submit = (target: Target, invocation: Invocation, settle: (outcome: Outcome) => void): Cancel => {
     const now = clock.now()
     const { limits } = target
@@ -321,16 +330,8 @@ const make = Effect.gen(function* () {
       use: null,
       startedAt: -1
     }
-    if (stopping || timeoutMs <= 0) {
-      entry.phase = "done"
-      fail(
-        entry,
-        stopping
-          ? new ServiceStopping({ retryAfterSeconds: 1 })
-          : new ExecutionTimeout({ timeoutMs, phase: "queue" })
-      )
-      return () => {}
-    }
+    if (stopping) return refuse(entry, new ServiceStopping({ retryAfterSeconds: 1 }))
+    if (timeoutMs <= 0) return refuse(entry, new ExecutionTimeout({ timeoutMs, phase: "queue" }))
     const free = lane.running < limits.max_concurrent_executions && !lane.queues.has(pool)
     if (free && run(entry)) return () => cancel(entry)
     const refusal =
@@ -341,11 +342,7 @@ const make = Effect.gen(function* () {
             retryAfterSeconds: retryAfter(lane, target)
           })
         : pool.unavailable()
-    if (refusal !== null) {
-      entry.phase = "done"
-      fail(entry, refusal)
-      return () => {}
-    }
+    if (refusal !== null) return refuse(entry, refusal)
     let queue = lane.queues.get(pool)
     if (queue === undefined) {
       queue = new FifoQueue()

@@ -357,6 +357,8 @@ export class SchedulerWorld {
         counts
       )
     }
+    const { pools, versions } = service.pools.held()
+    this.#holds(pools === 0 && versions === 0, "nothing is kept of what is retired", { pools, versions })
     this.#holds(service.clock.armed === 0, "nothing is armed when nothing happens", service.clock.armed)
     const recorded = service.records.map(({ invocationId }) => invocationId).sort()
     const submitted = this.calls.map(({ id }) => id).sort()

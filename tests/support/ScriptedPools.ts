@@ -36,6 +36,7 @@ export const scriptedPools = () => {
         Effect.sync(() => void calls.push(`retire ${labels.get(versionId) ?? versionId}`)),
       poolFor: unused,
       countsOf: () => script.counts,
+      held: unused,
       listen: unused
     }),
     Layer.succeed(Scheduler, { submit: unused, queued: () => script.queued, stop: unused, abandon: unused })
