@@ -340,8 +340,8 @@ export class WorkerPool {
       this.#lastFailure = failure
       this.#dispatch({ _tag: "StartFailed", worker: id })
       const hopeless = this.#state.workers.every(({ _tag }) => _tag === "Stopping" || _tag === "Draining")
-      // A deployment that waits for it is told why, and says so itself.
-      if (!hopeless || this.#awaitingReady.size === 0)
+      // A deployment that waits for a worker is told why there is none, and says so itself.
+      if (this.#awaitingReady.size === 0)
         this.#report("error", id, `a worker of ${this.target.name} did not start: ${failure.message}`)
       if (hopeless) {
         const error = this.#failure()

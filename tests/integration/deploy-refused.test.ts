@@ -144,6 +144,13 @@ describe.each(refusals)("FN_005: $what", ({ code, column, line, says, what }) =>
   })
 })
 
+it("FN_005 is logged once also where several workers are to be kept ready", async () => {
+  await register(server, "several", { warm_workers: 3 })
+  await deployRefused(server, "several", "v1", "throw new Error('no')")
+  await deploy(server, "several", "v1", good)
+  expect(await complaints("several", "v1")).toHaveLength(1)
+})
+
 describe("FN_005: an error at the top level of a bundle with a source map", () => {
   it("is told at its place in the sources", async () => {
     writeFileSync(
