@@ -251,22 +251,13 @@ JSValue parts_array(JSContext *ctx) {
   return array;
 }
 
-/* url(): a new object with those functions. The segment `url` calls it once. */
-JSValue js_url(JSContext *ctx, JSValueConst, int, JSValueConst *) {
-  JSValue target = JS_NewObjectProto(ctx, JS_NULL);
-  if (JS_IsException(target)) return target;
-  JSValue array = parts_array(ctx);
-  if (JS_IsException(array) || JS_DefinePropertyValueStr(ctx, target, "parts", array, JS_PROP_C_W_E) < 0 ||
-      JS_SetPropertyFunctionList(ctx, target, functions, sizeof functions / sizeof functions[0]) < 0 ||
-      bb_urlpattern_init(ctx, target) < 0) {
-    JS_FreeValue(ctx, target);
-    return JS_EXCEPTION;
-  }
-  return target;
-}
-
 }  // namespace
 
+/* Puts the functions into `native.url()`'s object. A failure leaves an exception that the next call of the engine meets. */
 extern "C" void bb_url_init(JSContext *ctx, JSValueConst target) {
-  JS_DefinePropertyValueStr(ctx, target, "url", JS_NewCFunction(ctx, js_url, "url", 0), JS_PROP_C_W_E);
+  JSValue array = parts_array(ctx);
+  if (JS_IsException(array)) return;
+  if (JS_DefinePropertyValueStr(ctx, target, "parts", array, JS_PROP_C_W_E) < 0) return;
+  if (JS_SetPropertyFunctionList(ctx, target, functions, sizeof functions / sizeof functions[0]) < 0) return;
+  bb_urlpattern_init(ctx, target);
 }

@@ -1,10 +1,15 @@
 import { native } from "bunbase:core"
+import type { UrlNative } from "../url/native.ts"
 import { usvString } from "../webidl/convert.ts"
 
 const CREDENTIALS = /^[a-z][a-z\d+.-]*:\/\/[^/?#]*@/
 
+/** The parser itself: the URL class is not needed, and not loaded, for it. */
+let parser: UrlNative | null = null
+const parse = (text: string, base?: string): string | null => (parser ??= native.url()).parse(text, base)
+
 /** The serialization of an absolute URL (a worker has no address of its own that others could be relative to), or null. */
-export const parseUrl = (text: string): string | null => native.url().parse(text, undefined)
+export const parseUrl = (text: string): string | null => parse(text)
 
 /** Whether a serialized URL holds a user name or a password. */
 export const hasCredentials = (href: string): boolean => CREDENTIALS.test(href)
@@ -25,7 +30,7 @@ export const resolveLocation = (given: unknown, what: string): string => {
   const text = usvString(given)
   const absolute = parseUrl(text)
   if (absolute !== null) return absolute
-  if (SCHEME.test(text) || native.url().parse(text, "http://localhost/") === null) {
+  if (SCHEME.test(text) || parse(text, "http://localhost/") === null) {
     throw new TypeError(`${what}: ${JSON.stringify(text)} is no URL`)
   }
   return text.replace(UNPRINTABLE, encodeURIComponent)
