@@ -18,6 +18,7 @@ import * as Scheduler from "./scheduler/Scheduler.ts"
 import * as BundleStore from "./store/BundleStore.ts"
 import * as DataFolder from "./store/DataFolder.ts"
 import * as SqlMetadataStore from "./store/SqlMetadataStore.ts"
+import type { RuntimesView } from "./protocol/Management.ts"
 import { VERSION } from "./domain/Product.ts"
 import * as ProcessSpawner from "./worker/ProcessSpawner.ts"
 import { removeTree, workerFolders } from "./worker/WorkerFolder.ts"
@@ -54,7 +55,7 @@ const core = (options: ServerOptions) =>
         MonotonicClock.layer,
         Readiness.layer,
         Router.layer,
-        AvailableRuntimes.layerBun
+        AvailableRuntimes.layer.pipe(Layer.provide(Layer.succeed(ServerConfig, options)))
       )
     )
   )
@@ -156,7 +157,8 @@ const serve = ({ examples, options, typed }: RunOptions) =>
           const deployed = examples ? yield* Effect.either(deployExamples) : null
           // What was said until now stands before the words that are to be found again, not among them.
           yield* Context.get(context, LogPipeline).flushed
-          yield* Console.log(banner({ options, typed, restored, deployed, url: http.address.url }))
+          const { runtimes } = functions
+          yield* Console.log(banner({ options, typed, restored, deployed, runtimes, url: http.address.url }))
           if (deployed !== null && Either.isLeft(deployed)) {
             yield* Console.error(`the examples were not deployed: ${deployed.left.message}`)
           }
@@ -183,10 +185,23 @@ const serve = ({ examples, options, typed }: RunOptions) =>
   )
 
 /** What the server says once it is open, whole, with lines to type. */
+/** What functions can run on; what is missing has its cause. */
+const runtimeLines = (runtimes: RuntimesView): ReadonlyArray<string> => {
+  const all = Object.entries(runtimes)
+  const available = all.filter(([, one]) => one.available).map(([name]) => name)
+  return [
+    `  runtimes ${available.join(", ")}`,
+    ...all.flatMap(([name, { reason }]) =>
+      reason === undefined ? [] : [`           not ${name}: ${reason}`]
+    )
+  ]
+}
+
 const banner = ({
   deployed,
   options,
   restored,
+  runtimes,
   typed,
   url
 }: {
@@ -195,6 +210,7 @@ const banner = ({
   readonly restored: number
   /** Null where no examples were asked for. */
   readonly deployed: Either.Either<ReadonlyArray<DeployedExample>, unknown> | null
+  readonly runtimes: RuntimesView
   readonly url: string
 }): string => {
   const examples = deployed === null ? [] : Either.getOrElse(deployed, () => [])
@@ -205,6 +221,7 @@ const banner = ({
     `  HTTP     ${url}`,
     `  socket   ${options.socketPath}`,
     `  data     ${options.dataDir} (${count(functions, "function")} deployed)`,
+    ...runtimeLines(runtimes),
     ...(examples.length === 0
       ? functions === 0
         ? ["", "Make a function:", `  ${typed.command} fn init hello`]

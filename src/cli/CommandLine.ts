@@ -24,8 +24,8 @@ export interface FlagSpec {
   readonly description: string
   readonly repeated?: true
   readonly choices?: ReadonlyArray<string>
-  /** Those of the choices that this version refuses; help says so. */
-  readonly refused?: ReadonlyArray<string>
+  /** Those of the choices that this installation lacks; help says so. */
+  readonly refused?: () => ReadonlyArray<string>
   /** What holds where the flag is left out, in words. */
   readonly fallback?: string
 }

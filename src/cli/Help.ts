@@ -4,8 +4,10 @@ import type { CommandGroup, CommandSpec, FlagSpec } from "./CommandLine.ts"
 
 const WIDTH = 100
 
-/** Help of one command; `path` is what one types to get there. */
-export const commandHelp = (path: string, spec: CommandSpec): string => {
+/**
+ * Help of one command; `path` is what one types to get there. `general`: as it is in every installation, for documents.
+ */
+export const commandHelp = (path: string, spec: CommandSpec, general = false): string => {
   const positionals = spec.arguments.map(({ name, required }) => (required ? name : `[${name}]`))
   const usage = [path, ...positionals, ...(spec.flags.length > 0 ? ["[flags]"] : [])].join(" ")
   return sections([
@@ -13,7 +15,10 @@ export const commandHelp = (path: string, spec: CommandSpec): string => {
     ["Usage", [`  ${usage}`]],
     ...spec.details.map((paragraph): Section => [null, wrapped(paragraph, "")]),
     ["Arguments", columns(spec.arguments.map(({ name, description }) => [name, description]))],
-    ["Flags", columns([...spec.flags.map(flagRow), ["-h, --help", "Show this help."]])],
+    [
+      "Flags",
+      columns([...spec.flags.map((flag) => flagRow(flag, general)), ["-h, --help", "Show this help."]])
+    ],
     ["Examples", spec.examples.map((line) => `  ${line}`)]
   ])
 }
@@ -72,28 +77,23 @@ const sections = (all: ReadonlyArray<Section>): string =>
     .map(([title, lines]) => [...(title === null ? [] : [`${title}:`]), ...lines].join("\n"))
     .join("\n\n") + "\n"
 
-const flagRow = ({
-  name,
-  alias,
-  value,
-  description,
-  repeated,
-  choices,
-  refused = [],
-  fallback
-}: FlagSpec): Row => [
+const flagRow = (
+  { name, alias, value, description, repeated, choices, refused, fallback }: FlagSpec,
+  general: boolean
+): Row => [
   `${alias === undefined ? "    " : `-${alias}, `}--${name}${value === null ? "" : ` ${value}`}`,
   [
     description,
     ...(choices === undefined
       ? []
-      : [
-          `One of: ${choices.map((one) => (refused.includes(one) ? `${one} (not in this version)` : one)).join(", ")}.`
-        ]),
+      : [`One of: ${shownChoices(choices, general ? [] : (refused?.() ?? []))}.`]),
     ...(fallback === undefined ? [] : [`Default: ${fallback}.`]),
     ...(repeated === true ? ["May be given several times."] : [])
   ].join(" ")
 ]
+
+const shownChoices = (choices: ReadonlyArray<string>, refused: ReadonlyArray<string>): string =>
+  choices.map((one) => (refused.includes(one) ? `${one} (not in this installation)` : one)).join(", ")
 
 const columns = (rows: ReadonlyArray<Row>): ReadonlyArray<string> => {
   const left = Math.min(34, Math.max(0, ...rows.map(([cell]) => cell.length)))

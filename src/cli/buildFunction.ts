@@ -1,10 +1,16 @@
 import { Effect } from "effect"
 import type { Bundle } from "../build/Bundler.ts"
+import { findQuickJs } from "../config/QuickJsProgram.ts"
+import { defaultOptions } from "../config/ServerConfig.ts"
 import { DeploymentFailed } from "../domain/Errors.ts"
 import { CliFailure, ExitCode, splitAdvice } from "./CliFailure.ts"
 import { withProgress } from "./Output.ts"
 
 export const RUNTIMES = ["bun", "quickjs-ng"] as const
+
+/** Those that this installation lacks. Its server may be told of another place; then the server knows better. */
+export const missingRuntimes = (): ReadonlyArray<string> =>
+  findQuickJs(defaultOptions().quickjsWorker)._tag === "Found" ? [] : ["quickjs-ng"]
 
 const isRuntime = (name: string): name is (typeof RUNTIMES)[number] =>
   (RUNTIMES as ReadonlyArray<string>).includes(name)

@@ -21,4 +21,13 @@ export const fieldLabel = (field: string): string => {
   if (first === "headers" && rest.length > 0) return `--header ${rest.join(".")}`
   return flagByName.get(field) ?? (PLAIN_FLAGS.has(field) ? `--${field}` : field)
 }
-const PLAIN_FLAGS: ReadonlySet<string> = new Set(["runtime", "handler", "env", "version", "method", "path"])
+const PLAIN_FLAGS: ReadonlySet<string> = new Set([
+  "runtime",
+  "handler",
+  "env",
+  "version",
+  "method",
+  "path",
+  "isolation",
+  "snapshot"
+])

@@ -16,6 +16,8 @@ const none = {
   concurrency: undefined,
   maxConcurrentExecutions: undefined,
   idleTimeoutSeconds: undefined,
+  isolation: undefined,
+  snapshot: false,
   exposeErrors: false
 }
 const read = (flags: Partial<Parameters<typeof readSettings>[1]>, name = "f") =>
@@ -35,6 +37,8 @@ describe("readSettings", () => {
       memoryMb: "128",
       timeoutSeconds: "2.5",
       warmWorkers: "0",
+      isolation: "invocation",
+      snapshot: true,
       exposeErrors: true
     })
     expect(Either.getOrThrow(settings)).toEqual({
@@ -46,6 +50,8 @@ describe("readSettings", () => {
       memory_mb: 128,
       timeout_seconds: 2.5,
       warm_workers: 0,
+      isolation: "invocation",
+      snapshot: true,
       expose_errors: true
     })
   })

@@ -2,11 +2,11 @@ import { Effect, ParseResult, Schema } from "effect"
 import type { FunctionView, RegisterInput } from "../client/index.ts"
 import { profileCapabilities } from "../domain/Capabilities.ts"
 import { RegisterFunction } from "../domain/FunctionSpec.ts"
-import { profileRefusal, refusedNames, runtimeRefusal } from "../domain/NotYet.ts"
+import { defaultProfile } from "../domain/runtimeRules.ts"
 import { serverOptions } from "../config/OptionTable.ts"
 import type { ServerOptions } from "../config/ServerConfig.ts"
 import { defaultText } from "../config/defaultText.ts"
-import { RUNTIMES } from "./buildFunction.ts"
+import { missingRuntimes, RUNTIMES } from "./buildFunction.ts"
 import { CliFailure, ExitCode, usage } from "./CliFailure.ts"
 import { option, repeatedOption, toggle } from "./CommandLine.ts"
 
@@ -22,13 +22,14 @@ const serverDefault = (key: keyof ServerOptions): string => {
 export const settingsFlags = {
   runtime: option("runtime", "NAME", "What it runs on.", {
     choices: RUNTIMES,
-    refused: refusedNames(runtimeRefusal),
+    refused: missingRuntimes,
     fallback: "bun"
   }),
-  profile: option("profile", "NAME", "What it may do beyond computing.", {
+  profile: option("profile", "NAME", "What it may do beyond computing. On bun only permissive so far.", {
     choices: Object.keys(profileCapabilities),
-    refused: refusedNames(profileRefusal),
-    fallback: "permissive on bun"
+    fallback: Object.entries(defaultProfile)
+      .map(([runtime, profile]) => `${profile} on ${runtime}`)
+      .join(", ")
   }),
   handler: option("handler", "EXPORT", "The export that handles requests, where there is no default one.", {
     fallback: "handler"
@@ -62,6 +63,19 @@ export const settingsFlags = {
     "A worker beyond the warm ones ends after so long without work.",
     { fallback: serverDefault("idleTimeout") }
   ),
+  isolation: option(
+    "isolation",
+    "NAME",
+    "Who shares a worker: its calls, or nobody (each has a fresh one).",
+    {
+      choices: ["worker", "invocation"],
+      fallback: "worker"
+    }
+  ),
+  snapshot: toggle(
+    "snapshot",
+    "Fork workers from a process that has evaluated the bundle (quickjs-ng only)."
+  ),
   exposeErrors: toggle("expose-errors", "Tell callers the message of an error that the handler threw.")
 }
 
@@ -77,6 +91,8 @@ interface SettingsValues {
   readonly concurrency: string | undefined
   readonly maxConcurrentExecutions: string | undefined
   readonly idleTimeoutSeconds: string | undefined
+  readonly isolation: string | undefined
+  readonly snapshot: boolean
   readonly exposeErrors: boolean
 }
 
@@ -103,6 +119,8 @@ export const readSettings = (name: string, flags: SettingsValues): Effect.Effect
         concurrency: numeric(flags.concurrency),
         max_concurrent_executions: numeric(flags.maxConcurrentExecutions),
         idle_timeout_seconds: numeric(flags.idleTimeoutSeconds),
+        isolation: flags.isolation,
+        snapshot: flags.snapshot ? true : undefined,
         expose_errors: flags.exposeErrors ? true : undefined,
         capabilities: isProfile(flags.profile) ? profileCapabilities[flags.profile] : undefined,
         env: flags.env.length === 0 ? undefined : env

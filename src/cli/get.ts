@@ -44,6 +44,8 @@ const rows = (view: FunctionView): ReadonlyArray<ReadonlyArray<string>> => {
     ["max_workers", String(view.max_workers)],
     ["concurrency", String(view.concurrency)],
     ["idle_timeout_seconds", String(view.idle_timeout_seconds)],
+    ["isolation", view.isolation],
+    ["snapshot", String(view.snapshot)],
     ["expose_errors", String(view.expose_errors)],
     ["env", view.env.length === 0 ? "none" : view.env.join(", ")],
     ["created", showInstant(view.created_at)],

@@ -2,8 +2,7 @@ import { Effect } from "effect"
 import { mkdir, writeFile } from "node:fs/promises"
 import { isAbsolute, join } from "node:path"
 import { argument, command, option, toggle } from "./CommandLine.ts"
-import { refusedNames, runtimeRefusal } from "../domain/NotYet.ts"
-import { RUNTIMES } from "./buildFunction.ts"
+import { missingRuntimes, RUNTIMES } from "./buildFunction.ts"
 import { CliFailure, ExitCode, usage } from "./CliFailure.ts"
 import { commandWord, shellWord } from "./commandWord.ts"
 import { print } from "./Output.ts"
@@ -15,7 +14,7 @@ export const init = command({
     name: argument("NAME", "the function's name: lower-case letters, digits and hyphens"),
     runtime: option("runtime", "NAME", "What it is to run on.", {
       choices: RUNTIMES,
-      refused: refusedNames(runtimeRefusal),
+      refused: missingRuntimes,
       fallback: "bun"
     }),
     dir: option("dir", "FOLDER", "Where it is written.", { fallback: "a new folder of the function's name" }),

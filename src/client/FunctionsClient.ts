@@ -1,4 +1,4 @@
-import type { DeploymentView, FunctionView, VersionView } from "../protocol/Management.ts"
+import type { DeploymentView, FunctionView, RuntimesView, VersionView } from "../protocol/Management.ts"
 
 /** Header fields: a map (a field that occurs more than once as an array), or pairs in order. */
 export type HeaderInput =
@@ -63,6 +63,8 @@ export interface RegisterInput {
   readonly concurrency?: number | undefined
   readonly idle_timeout_seconds?: number | undefined
   readonly expose_errors?: boolean | undefined
+  readonly isolation?: "worker" | "invocation" | undefined
+  readonly snapshot?: boolean | undefined
   readonly capabilities?: FunctionView["capabilities"] | undefined
 }
 
@@ -79,6 +81,8 @@ export interface PingResult {
   readonly httpUrl: string | null
   /** The folder of the server's daily log files; null where it does not tell (over HTTP). */
   readonly logsDir: string | null
+  /** By name, whether functions can run on it there, and why not; null where it does not tell (over HTTP: `GET /ready`). */
+  readonly runtimes: RuntimesView | null
   /** Protocol versions by name, e.g. `{ socket: "1.0", worker: "1.1" }`. */
   readonly protocols: Readonly<Record<string, string>>
   /** From asking to the answer, in milliseconds. */

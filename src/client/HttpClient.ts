@@ -57,6 +57,7 @@ export const connectHttp = async (url: string, options: HttpOptions = {}): Promi
         version: null,
         httpUrl: base,
         logsDir: null,
+        runtimes: null,
         protocols: {},
         roundTripMs: performance.now() - began
       }

@@ -38,11 +38,12 @@ export const connectSocket = async (path: string, options: SocketOptions = {}): 
     invoke: (nameOrId, request) => socket.invoke(nameOrId, request ?? {}),
     ping: async (call) => {
       const began = performance.now()
-      const { http_url, logs_dir, protocols, version } = await socket.management("PING", {}, call)
+      const { http_url, logs_dir, protocols, runtimes, version } = await socket.management("PING", {}, call)
       return {
         version,
         httpUrl: http_url ?? null,
         logsDir: logs_dir ?? null,
+        runtimes: runtimes ?? null,
         protocols,
         roundTripMs: performance.now() - began
       }

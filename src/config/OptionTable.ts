@@ -241,7 +241,13 @@ const programs = [
 ]
 
 /** All options, in the order in which people read them. */
-export const serverOptions: ReadonlyArray<ServerOption> = [...places, ...workers, ...limits, ...files, ...programs]
+export const serverOptions: ReadonlyArray<ServerOption> = [
+  ...places,
+  ...workers,
+  ...limits,
+  ...files,
+  ...programs
+]
 
 /** Flag and variable that name the configuration file. They are no options: a file cannot name itself. */
 export const CONFIG_FLAG = "config"

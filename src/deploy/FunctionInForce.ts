@@ -1,6 +1,5 @@
 import { Duration } from "effect"
 import type { ServerOptions } from "../config/ServerConfig.ts"
-import { profileCapabilities } from "../domain/Capabilities.ts"
 import type { Violation } from "../domain/Errors.ts"
 import type {
   FunctionLimits,
@@ -9,7 +8,7 @@ import type {
   FunctionStatus,
   VersionRecord
 } from "../domain/FunctionSpec.ts"
-import { profileRefusal } from "../domain/NotYet.ts"
+import { capabilitiesInForce } from "../domain/runtimeRules.ts"
 import type { Target } from "../domain/Invocation.ts"
 import type { LifecycleState } from "../domain/Lifecycle.ts"
 import type { FunctionView, VersionView, WorkerCounts } from "../protocol/Management.ts"
@@ -59,14 +58,8 @@ export const settingsViolations = (
       message: `must not be above max_workers, which is ${max_workers}`
     })
   }
-  const profile = settings.capabilities?.profile
-  const refusal = profile === undefined ? null : profileRefusal[profile]
-  if (refusal !== null) violations.push({ field: "capabilities", value: profile, message: refusal })
   return violations
 }
-
-/** What is in force, which without a sandbox is everything: to show a profile that nobody enforces would be a lie. */
-const capabilitiesOf = (settings: FunctionSettings) => settings.capabilities ?? profileCapabilities.permissive
 
 /** The life-cycle state, from the stored status and the workers observed now. */
 export const stateOf = (status: FunctionStatus, workers: WorkerCounts): LifecycleState => {
@@ -93,7 +86,7 @@ export const targetOf = (record: FunctionRecord, version: VersionRecord, options
   handler: record.handler,
   bundlePath: version.bundle_path,
   limits: effectiveLimits(record.settings, options),
-  capabilities: capabilitiesOf(record.settings),
+  capabilities: capabilitiesInForce(record.runtime, record.settings),
   env: record.env,
   exposeErrors: record.settings.expose_errors ?? false,
   isolation: record.settings.isolation ?? "worker",
@@ -118,7 +111,7 @@ export const functionView = (
   expose_errors: record.settings.expose_errors ?? false,
   isolation: record.settings.isolation ?? "worker",
   snapshot: record.settings.snapshot ?? false,
-  capabilities: capabilitiesOf(record.settings),
+  capabilities: capabilitiesInForce(record.runtime, record.settings),
   env: Object.keys(record.env).sort(),
   workers,
   queued,

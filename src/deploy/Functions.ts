@@ -11,18 +11,25 @@ import {
 } from "../domain/Errors.ts"
 import type { FunctionRecord, RegisterFunction, Runtime, VersionRecord } from "../domain/FunctionSpec.ts"
 import type { FunctionId, VersionLabel } from "../domain/Ids.ts"
+import { runtimeRuleViolations } from "../domain/runtimeRules.ts"
 import { registrationDifferences } from "../domain/registrationDifferences.ts"
 import { LogPipeline } from "../logs/LogPipeline.ts"
 import { StackMapper } from "../logs/StackMapper.ts"
 import { WorkerPools } from "../pool/WorkerPools.ts"
 import type { LogLevel } from "../protocol/worker/Wire.ts"
-import type { DeployRequest, DeploymentView, FunctionView, VersionView } from "../protocol/Management.ts"
+import type {
+  DeployRequest,
+  DeploymentView,
+  FunctionView,
+  RuntimesView,
+  VersionView
+} from "../protocol/Management.ts"
 import { Router } from "../router/Router.ts"
 import { Scheduler } from "../scheduler/Scheduler.ts"
 import type { Bundle } from "../store/BundleSource.ts"
 import { BundleStore, type Provenance } from "../store/BundleStore.ts"
 import { MetadataStore, versionTaken } from "../store/MetadataStore.ts"
-import { AvailableRuntimes } from "./AvailableRuntimes.ts"
+import { AvailableRuntimes, runtimesView } from "./AvailableRuntimes.ts"
 import { functionView, settingsViolations, targetOf, versionView } from "./FunctionInForce.ts"
 import { makeTurns } from "./Turns.ts"
 
@@ -52,6 +59,8 @@ export class Functions extends Context.Tag("Functions")<
      * those that are deployed. Gives their number.
      */
     readonly restore: Effect.Effect<number, StorageFailed>
+    /** Which runtimes functions can run on here, and why they cannot on the others. */
+    readonly runtimes: RuntimesView
   }
 >() {}
 
@@ -100,7 +109,11 @@ const make = Effect.gen(function* () {
 
   const register = (input: RegisterFunction) =>
     Effect.gen(function* () {
-      const violations = [...runtimeViolation(input.runtime), ...settingsViolations(input, config)]
+      const violations = [
+        ...runtimeViolation(input.runtime),
+        ...runtimeRuleViolations(input.runtime, input),
+        ...settingsViolations(input, config)
+      ]
       if (violations.length > 0) return yield* new InvalidRequest({ violations })
       const before = yield* known(input.name)
       const record = yield* metadata.registerFunction(input)
@@ -288,7 +301,8 @@ const make = Effect.gen(function* () {
         const versions = yield* metadata.listVersions(record.id)
         return versions.map((version) => versionView(version, record))
       }),
-    restore
+    restore,
+    runtimes: runtimesView(runtimes)
   })
 })
 

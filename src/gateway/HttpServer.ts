@@ -1,9 +1,10 @@
 import { Context, Data, Effect, Layer, type Scope } from "effect"
 import { ServerConfig } from "../config/ServerConfig.ts"
-import type { Functions } from "../deploy/Functions.ts"
+import { Functions } from "../deploy/Functions.ts"
 import { InvalidRequest, RouteNotFound, ServiceStopping } from "../domain/Errors.ts"
 import { MonotonicClock } from "../domain/MonotonicClock.ts"
 import { LogPipeline } from "../logs/LogPipeline.ts"
+import type { RuntimesView } from "../protocol/Management.ts"
 import { BodyBudget } from "../router/BodyBudget.ts"
 import { Router } from "../router/Router.ts"
 import { Scheduler } from "../scheduler/Scheduler.ts"
@@ -69,6 +70,7 @@ const make = (
   Effect.gen(function* () {
     const config = yield* ServerConfig
     const readiness = yield* Readiness
+    const functions = yield* Functions
     const { log } = yield* LogPipeline
     const management = yield* makeManagement
     const dataPlane = new DataPlane({
@@ -87,7 +89,9 @@ const make = (
       if (isManagement(path)) return management(request, path)
       if (path === "/health" || path === "/ready") {
         if (method !== "GET" && method !== "HEAD") return noRoute(method, path, ["GET", "HEAD"])
-        return path === "/health" ? new Response("OK", plain) : readyAnswer(readiness.state)
+        return path === "/health"
+          ? new Response("OK", plain)
+          : readyAnswer(readiness.state, functions.runtimes)
       }
       return noRoute(method, path, [])
     }
@@ -168,9 +172,9 @@ const make = (
 
 const plain = { headers: { "content-type": "text/plain; charset=utf-8", "cache-control": "no-store" } }
 
-const readyAnswer = (state: ReadinessState): Response =>
+const readyAnswer = (state: ReadinessState, runtimes: RuntimesView): Response =>
   Response.json(
-    { ready: state === "ready", state },
+    { ready: state === "ready", state, runtimes },
     { status: state === "ready" ? 200 : 503, headers: { "cache-control": "no-store" } }
   )
 

@@ -113,6 +113,7 @@ export const make = (
       server: "bunbase-functions",
       version: VERSION,
       ...options.about,
+      runtimes: functions.runtimes,
       protocols: { socket: SOCKET_PROTOCOL_VERSION, worker: WORKER_PROTOCOL_VERSION }
     }
 

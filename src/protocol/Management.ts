@@ -69,6 +69,13 @@ export const DeploymentView = Schema.Struct({
 })
 export type DeploymentView = typeof DeploymentView.Type
 
+/** By name: whether functions can run on it here, and if not, why not and what to do. */
+export const RuntimesView = Schema.Record({
+  key: Schema.String,
+  value: Schema.Struct({ available: Schema.Boolean, reason: Schema.optional(Schema.String) })
+})
+export type RuntimesView = typeof RuntimesView.Type
+
 /** A bundle on this machine. */
 export const DeployByPath = Schema.Struct({ version: VersionLabel, bundle_path: Schema.String })
 /** A bundle sent along: JavaScript text, and its source map if there is one. */

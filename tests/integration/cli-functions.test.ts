@@ -175,9 +175,9 @@ describe("fn deploy", () => {
 
   it("says what this server cannot do", async () => {
     const source = write("tiny.ts", answering("x"))
-    const { code, stderr } = await fn(["deploy", "tiny", source, "--runtime", "quickjs-ng"])
+    const { code, stderr } = await fn(["deploy", "tiny", source, "--profile", "strict"])
     expect(code).toBe(2)
-    expect(stderr).toContain("runtime: ")
+    expect(stderr).toContain('cannot enforce the profile "strict" on bun')
     const bad = await fn(["deploy", "tiny", source, "--version", "a/b"])
     expect(bad.code).toBe(2)
     expect(bad.stderr).toContain("version: ")

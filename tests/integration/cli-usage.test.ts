@@ -4,7 +4,7 @@ import { fileURLToPath } from "node:url"
 import { afterAll, describe, expect, it } from "vitest"
 import { defaultText } from "../../src/config/defaultText.ts"
 import { serverOptions } from "../../src/config/OptionTable.ts"
-import { profileRefusal, runtimeRefusal } from "../../src/domain/NotYet.ts"
+import { defaultOptions } from "../../src/config/ServerConfig.ts"
 import { cli, cliEnvironment, newFolder, program } from "../support/Cli.ts"
 
 const folder = newFolder()
@@ -76,18 +76,13 @@ describe.concurrent("help on values and defaults", () => {
   const joined = async (...args: ReadonlyArray<string>) =>
     (await cli([...args, "--help"])).stdout.replaceAll(/\s+/g, " ")
 
-  it("marks exactly the values that a registration refuses in this version", async () => {
+  it("marks the runtime that this installation lacks", async () => {
     const help = await joined("fn", "deploy")
-    for (const [flag, refusals] of [
-      ["runtime", runtimeRefusal],
-      ["profile", profileRefusal]
-    ] as const) {
-      const shown = Object.entries<string | null>(refusals).map(([name, refusal]) =>
-        refusal === null ? name : `${name} (not in this version)`
-      )
-      expect(help).toMatch(new RegExp(`--${flag} NAME [^-]*`))
-      expect(help).toContain(`One of: ${shown.join(", ")}.`)
-    }
+    const mark = existsSync(defaultOptions().quickjsWorker) ? "" : " (not in this installation)"
+    expect(help).toContain(`One of: bun, quickjs-ng${mark}.`)
+    expect(help).toContain(
+      "One of: strict, permissive, custom. Default: permissive on bun, strict on quickjs-ng."
+    )
   })
 
   it("shows the default of every option of the server, and of a function's settings", async () => {

@@ -5,6 +5,7 @@ import { describe, expect, it } from "vitest"
 import { ColdStartTimeout, DeploymentFailed, type ManagementError } from "../../src/domain/Errors.ts"
 import { VersionLabel } from "../../src/domain/Ids.ts"
 import { FunctionView } from "../../src/protocol/Management.ts"
+import { noQuickJs } from "../support/BunAlone.ts"
 import {
   bundleFile,
   bundleFiles,
@@ -57,10 +58,7 @@ describe("register", () => {
         )
         expect(error).toMatchObject({
           _tag: "InvalidRequest",
-          violations: [
-            { field: "runtime", message: "this build has no QuickJS-NG worker yet; use bun" },
-            { field: "max_workers" }
-          ]
+          violations: [{ field: "runtime", message: noQuickJs }, { field: "max_workers" }]
         })
         expect(yield* functions.list).toEqual([])
       })

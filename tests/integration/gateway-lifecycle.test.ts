@@ -79,7 +79,11 @@ describe("health and readiness", () => {
       const response = await gateway.fetch("/ready")
       expect(response.status).toBe(status)
       expect(response.headers.get("cache-control")).toBe("no-store")
-      expect(await response.json()).toStrictEqual({ ready: state === "ready", state })
+      expect(await response.json()).toStrictEqual({
+        ready: state === "ready",
+        state,
+        runtimes: { bun: { available: true }, "quickjs-ng": { available: false, reason: "not built" } }
+      })
     }
   })
 

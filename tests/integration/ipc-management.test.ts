@@ -78,6 +78,7 @@ describe("management commands", () => {
     expect((await client.ask(8, Command.PING)).payload).toEqual({
       server: "bunbase-functions",
       version: expect.stringMatching(/^\d+\.\d+\.\d+/),
+      runtimes: { bun: { available: true } },
       protocols: { socket: "1.0", worker: "1.1" }
     })
   })

@@ -183,6 +183,7 @@ export class RecordingFunctions {
       list: Effect.succeed([]),
       versions: (nameOrId): Effect.Effect<ReadonlyArray<VersionView>, ManagementError> => unknown(nameOrId),
       restore: Effect.succeed(0),
+      runtimes: { bun: { available: true }, "quickjs-ng": { available: false, reason: "not built" } },
       ...overrides
     }
   }

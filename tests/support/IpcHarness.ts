@@ -143,7 +143,8 @@ const quiet: Functions["Type"] = {
       : Effect.succeed(functionView(nameOrId)),
   list: Effect.succeed([functionView("hello-world")]),
   versions: () => Effect.succeed([versionView("v1")]),
-  restore: Effect.succeed(0)
+  restore: Effect.succeed(0),
+  runtimes: { bun: { available: true } }
 }
 
 /** The real socket server on a real socket, with everything behind it played by the test. */

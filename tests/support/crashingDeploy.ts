@@ -4,7 +4,7 @@
  */
 import { Context, Effect, Layer } from "effect"
 import { writeSync } from "node:fs"
-import { layerBun } from "../../src/deploy/AvailableRuntimes.ts"
+import { layerBun } from "./BunAlone.ts"
 import * as Functions from "../../src/deploy/Functions.ts"
 import { collectLogs } from "../../src/logs/CollectedLogs.ts"
 import { WorkerPools } from "../../src/pool/WorkerPools.ts"

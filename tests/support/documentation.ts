@@ -48,7 +48,7 @@ const helpPages = (): string =>
   ]
     .map(
       ([prefix, spec]) =>
-        `### ${prefix} ${spec.name}\n\n${block(commandHelp(`${prefix} ${spec.name}`, spec))}`
+        `### ${prefix} ${spec.name}\n\n${block(commandHelp(`${prefix} ${spec.name}`, spec, true))}`
     )
     .join("\n\n")
 

@@ -7,6 +7,7 @@ import {
   FunctionList,
   FunctionView,
   DeploymentView,
+  RuntimesView,
   VersionList
 } from "../Management.ts"
 import { Problem } from "../Problem.ts"
@@ -65,6 +66,7 @@ export const PingAnswer = Schema.Struct({
   http_url: Schema.optional(Schema.String),
   /** The folder of its daily log files. */
   logs_dir: Schema.optional(Schema.String),
+  runtimes: Schema.optional(RuntimesView),
   protocols: Schema.Record({ key: Schema.String, value: Schema.String })
 })
 export type PingAnswer = typeof PingAnswer.Type
