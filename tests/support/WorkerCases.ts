@@ -1,0 +1,232 @@
+import fs from "node:fs"
+import os from "node:os"
+import path from "node:path"
+import { fileURLToPath } from "node:url"
+import { afterAll, beforeAll, describe, expect, it } from "vitest"
+import { GUEST_FLAGS } from "../../src/guest/bun/flags.ts"
+import { guestProgram } from "./GuestProcess.ts"
+
+/** Cases that run inside a real worker, the same table on both runtimes. */
+
+export type Runtime = "quickjs-ng" | "bun"
+
+/** What a case can use besides the globals. */
+export interface CaseTools {
+  /** The name of what `run` throws or rejects with ("TypeError"); "nothing" where it does not. */
+  readonly threw: (run: () => unknown) => Promise<string>
+  /** The request that runs the case. */
+  readonly request: Request
+}
+
+export interface WorkerCase {
+  readonly name: string
+  /** Travels as its source: it may use its argument and globals only. What it gives has to be JSON. */
+  readonly run: (tools: CaseTools) => unknown
+  readonly expected: unknown
+  /** Where Bun's worker answers otherwise. */
+  readonly bun?: { readonly expected: unknown; readonly why: string }
+  /** How the case is invoked; default GET. */
+  readonly call?: WorkerCall
+}
+
+export interface WorkerCall {
+  readonly method?: string
+  readonly headers?: Readonly<Record<string, string | ReadonlyArray<string>>>
+  readonly body?: string | Uint8Array
+}
+
+export interface HostCall {
+  readonly id: string
+  readonly payload: {
+    readonly call_id: string
+    readonly name: string
+    readonly request?: {
+      readonly url: string
+      readonly method: string
+      readonly headers: Readonly<Record<string, unknown>>
+      readonly body: string
+      readonly redirect: string
+    }
+  }
+}
+
+interface Message {
+  readonly id: string
+  readonly type: string
+  readonly payload: Readonly<Record<string, unknown>>
+}
+
+/** The worker that `node scripts/native.mjs` builds. */
+const nativeProgram = fileURLToPath(
+  new URL("../../native/quickjs-ng/build/release/bunbase-quickjs", import.meta.url)
+)
+
+const commandOf = (runtime: Runtime): Array<string> => {
+  if (runtime === "bun") return [process.execPath, ...GUEST_FLAGS, guestProgram]
+  if (fs.existsSync(nativeProgram)) return [nativeProgram]
+  throw new Error("the native worker is not built; run: node scripts/native.mjs")
+}
+
+/** A worker of either runtime on its stdin and stdout, with a host that answers its calls. */
+export class WorkerUnderTest {
+  readonly #child: Bun.Subprocess<"pipe", "pipe", "inherit">
+  readonly #answers = new Map<string, (message: Message) => void>()
+  readonly #folder: string
+  readonly #calls: Array<HostCall> = []
+  #callsWaiting: Array<(call: HostCall) => void> = []
+  #ready!: (message: Message) => void
+  #serial = 0
+  /** Answers host calls; without it they are kept for `nextCall`. */
+  onCall: ((call: HostCall) => unknown) | null = null
+
+  private constructor(runtime: Runtime, source: string) {
+    this.#folder = fs.mkdtempSync(path.join(os.tmpdir(), "bunbase-worker-cases-"))
+    const bundle = path.join(this.#folder, "bundle.mjs")
+    fs.writeFileSync(bundle, source)
+    this.#child = Bun.spawn([...commandOf(runtime), "--bundle", bundle], {
+      stdio: ["pipe", "pipe", "inherit"],
+      env: { PATH: process.env["PATH"] ?? "/usr/bin:/bin" }
+    })
+  }
+
+  static async start(runtime: Runtime, source: string): Promise<WorkerUnderTest> {
+    const worker = new WorkerUnderTest(runtime, source)
+    const first = new Promise<Message>((resolve) => {
+      worker.#ready = resolve
+    })
+    const ended = worker.#read()
+    const message = await Promise.race([first, ended.then(() => null)])
+    if (message?.type !== "ready") {
+      await worker.stop()
+      throw new Error(`the worker did not start: ${JSON.stringify(message?.payload ?? "it ended")}`)
+    }
+    return worker
+  }
+
+  async stop(): Promise<void> {
+    this.#child.kill("SIGKILL")
+    await this.#child.exited
+    fs.rmSync(this.#folder, { recursive: true, force: true })
+  }
+
+  async #read(): Promise<void> {
+    const decoder = new TextDecoder()
+    let pending = ""
+    for await (const chunk of this.#child.stdout) {
+      pending += decoder.decode(chunk, { stream: true })
+      const lines = pending.split("\n")
+      pending = lines.pop() as string
+      for (const line of lines) this.#line(JSON.parse(line) as Message)
+    }
+  }
+
+  #line(message: Message): void {
+    if (message.type === "call") return this.#called(message as unknown as HostCall)
+    if (message.id === "" && message.type !== "log") return this.#ready(message)
+    if (message.type !== "response" && message.type !== "error") return
+    this.#answers.get(message.id)?.(message)
+    this.#answers.delete(message.id)
+  }
+
+  #called(call: HostCall): void {
+    if (this.onCall !== null && call.payload.name === "fetch") {
+      this.result(call, this.onCall(call) as object)
+      return
+    }
+    const waiting = this.#callsWaiting.shift()
+    if (waiting === undefined) this.#calls.push(call)
+    else waiting(call)
+  }
+
+  /** The next host call that `onCall` does not answer. */
+  nextCall(): Promise<HostCall> {
+    const held = this.#calls.shift()
+    return held === undefined
+      ? new Promise((resolve) => this.#callsWaiting.push(resolve))
+      : Promise.resolve(held)
+  }
+
+  /** Answers a host call. */
+  result(call: HostCall, fields: object): void {
+    this.#send({ id: call.id, type: "result", payload: { call_id: call.payload.call_id, ...fields } })
+  }
+
+  #send(message: Message): void {
+    this.#child.stdin.write(`${JSON.stringify(message)}\n`)
+    void this.#child.stdin.flush()
+  }
+
+  cancel(id: string): void {
+    this.#send({ id, type: "cancel", payload: { reason: "client_gone" } })
+  }
+
+  /** Sends an invocation; `id` is its own unless given. */
+  invoke(url: string, call: WorkerCall & { readonly id?: string } = {}): Promise<Message> {
+    const id = call.id ?? `case-${(this.#serial += 1)}`
+    const answer = new Promise<Message>((resolve) => this.#answers.set(id, resolve))
+    this.#send({
+      id,
+      type: "invoke",
+      payload: {
+        method: call.method ?? "GET",
+        path: url.split("?")[0],
+        url,
+        headers: call.headers ?? {},
+        query: {},
+        body: call.body === undefined ? "" : Buffer.from(call.body).toString("base64"),
+        deadline_ms: 30_000
+      }
+    })
+    return answer
+  }
+
+  /** The body of the answer, which has to be a response of status 200. */
+  async json(url: string, call: WorkerCall = {}): Promise<unknown> {
+    const { type, payload } = await this.invoke(url, call)
+    if (type !== "response" || payload["status"] !== 200) {
+      throw new Error(`answered by ${type}: ${JSON.stringify(payload)}`)
+    }
+    return JSON.parse(Buffer.from(payload["body"] as string, "base64").toString()) as unknown
+  }
+}
+
+const prelude = `
+const threw = async (run) => {
+  try {
+    await run()
+    return "nothing"
+  } catch (error) {
+    return error?.name ?? String(error)
+  }
+}
+export default async (request) => {
+  const index = Number(new URL(request.url).pathname.slice(1))
+  try {
+    return Response.json({ value: await cases[index]({ threw, request }) })
+  } catch (error) {
+    return Response.json({ value: null, error: String(error) + "\\n" + error?.stack })
+  }
+}
+`
+
+/** The bundle that runs the cases: the path says which. */
+const casesBundle = (cases: ReadonlyArray<WorkerCase>): string =>
+  `const cases = [\n${cases.map(({ run }) => run.toString()).join(",\n")}\n]\n${prelude}`
+
+/** Tests: every case on both runtimes. */
+export const runCases = (area: string, cases: ReadonlyArray<WorkerCase>): void => {
+  for (const runtime of ["quickjs-ng", "bun"] as const) {
+    describe(`${area} on ${runtime}`, () => {
+      let worker: WorkerUnderTest
+      beforeAll(async () => {
+        worker = await WorkerUnderTest.start(runtime, casesBundle(cases))
+      })
+      afterAll(() => worker.stop())
+
+      it.each(cases.map((one, index) => [one.name, one, index] as const))("%s", async (_name, one, index) => {
+        const expected = runtime === "bun" && one.bun !== undefined ? one.bun.expected : one.expected
+        expect(await worker.json(`/${index}`, one.call)).toEqual({ value: expected })
+      })
+    })
+  }
+}
