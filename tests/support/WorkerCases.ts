@@ -14,6 +14,8 @@ export type Runtime = "quickjs-ng" | "bun"
 export interface CaseTools {
   /** The name of what `run` throws or rejects with ("TypeError"); "nothing" where it does not. */
   readonly threw: (run: () => unknown) => Promise<string>
+  /** `ReadableStream.from`, which Bun's types lack. */
+  readonly from: <A = unknown>(source: unknown) => ReadableStream<A>
   /** The request that runs the case. */
   readonly request: Request
 }
@@ -76,6 +78,8 @@ export class WorkerUnderTest {
   #callsWaiting: Array<(call: HostCall) => void> = []
   #ready!: (message: Message) => void
   #serial = 0
+  /** What the worker logged, in order: `level text`. */
+  readonly logs: Array<string> = []
   /** Answers host calls; without it they are kept for `nextCall`. */
   onCall: ((call: HostCall) => unknown) | null = null
 
@@ -122,6 +126,9 @@ export class WorkerUnderTest {
 
   #line(message: Message): void {
     if (message.type === "call") return this.#called(message as unknown as HostCall)
+    if (message.type === "log") {
+      this.logs.push(`${String(message.payload["level"])} ${String(message.payload["message"])}`)
+    }
     if (message.id === "" && message.type !== "log") return this.#ready(message)
     if (message.type !== "response" && message.type !== "error") return
     this.#answers.get(message.id)?.(message)
@@ -199,10 +206,11 @@ const threw = async (run) => {
     return error?.name ?? String(error)
   }
 }
+const from = (source) => ReadableStream.from(source)
 export default async (request) => {
   const index = Number(new URL(request.url).pathname.slice(1))
   try {
-    return Response.json({ value: await cases[index]({ threw, request }) })
+    return Response.json({ value: await cases[index]({ threw, from, request }) })
   } catch (error) {
     return Response.json({ value: null, error: String(error) + "\\n" + error?.stack })
   }
