@@ -315,7 +315,11 @@ describe("Connection", () => {
       const step = fc.oneof(
         {
           weight: 4,
-          arbitrary: fc.record({ do: fc.constant("send" as const), peer: peerIndex, size: fc.nat(60) })
+          arbitrary: fc.record({
+            do: fc.constant("send" as const),
+            peer: peerIndex,
+            size: fc.oneof(fc.nat(6), fc.nat(60))
+          })
         },
         {
           weight: 6,
