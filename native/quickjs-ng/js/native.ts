@@ -21,6 +21,10 @@ export interface Native {
   /** A line for the host's operator, on standard error. */
   note(text: string): void
 
+  /** After this turn the process is a fork server that listens there; its control channel is the protocol's. */
+  becomeZygote(path: string): void
+  /** The fork server takes no connection any more, and ends with its children. */
+  stopZygote(): void
   readonly protocolVersion: string
   readonly engineVersion: string
   pid(): number

@@ -26,7 +26,8 @@ void bb_vm_open(void);
 void bb_vm_close(void);
 /* Takes over what the core's module exports for the session. */
 bool bb_vm_take_hooks(JSValueConst core);
-enum bb_hook { BB_HOOK_START, BB_HOOK_MESSAGE, BB_HOOK_UNCAUGHT, BB_HOOK_REJECTION, BB_HOOK_INTERRUPTED, BB_HOOK_EXHAUSTED, BB_HOOK_COUNT };
+enum bb_hook { BB_HOOK_START, BB_HOOK_MESSAGE, BB_HOOK_UNCAUGHT, BB_HOOK_REJECTION, BB_HOOK_INTERRUPTED, BB_HOOK_EXHAUSTED,
+    BB_HOOK_FORKED, BB_HOOK_ZYGOTE, BB_HOOK_REFUSED, BB_HOOK_COUNT };
 /* Calls a hook; whatever it throws is reported. */
 void bb_vm_hook(enum bb_hook hook, int argc, JSValueConst *argv);
 /* Calls a function as a task of its own: what it throws is reported as uncaught. Consumes nothing. */
@@ -37,6 +38,8 @@ bool bb_vm_jobs(uint64_t budget_us);
 void bb_vm_rejections(void);
 /* Looks at the exception that is pending: an interrupted invocation, or something uncaught. */
 void bb_vm_report(void);
+/* Whether what was thrown says that there is no memory left; then everybody in flight hears of it, and the worker ends. */
+bool bb_vm_out_of_memory(JSValueConst thrown);
 /* How the engine's stack size is set, bytes. */
 void bb_vm_stack(size_t bytes);
 
@@ -132,8 +135,15 @@ struct bb_limits {
 void bb_limits_from_environment(struct bb_limits *limits);
 void bb_limits_apply(const struct bb_limits *limits);
 
-/* zygote.c: the fork server. */
-int bb_zygote_run(const char *path, int control);
+/*
+ * zygote.c: the fork server. Listens on `path`, has its control channel on `in` and `out`; returns only when it cannot
+ * listen, with minus errno.
+ */
+int bb_zygote_serve(const char *path, int in, int out);
+/* Takes no connection any more; ends when the children have. */
+void bb_zygote_stop(void);
+/* loop.c: once this turn is over, the worker becomes a fork server. */
+void bb_loop_become_zygote(const char *path);
 
 /* Helpers for files of `Native` functions. */
 #define BB_COUNT(array) ((int)(sizeof(array) / sizeof((array)[0])))

@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <stdlib.h>
+#include <string.h>
 #include <time.h>
 #include <unistd.h>
 #include <uv.h>
@@ -25,6 +26,7 @@ static uv_timer_t timer;
 static int in_fd = -1, out_fd = -1;
 static int input_events, output_events;
 static int exit_code = -1;
+static char *zygote_path;
 static uint64_t exit_by;
 
 uint64_t bb_now_us(void)
@@ -117,6 +119,8 @@ static void on_timer(uv_timer_t *handle)
 {
     (void)handle;
     bb_timers_run();
+    /* timers come before the poll in libuv's round, and this round must not wait: new timers, jobs and output are seen to first */
+    uv_stop(&loop);
 }
 
 static int nonblocking(int fd)
@@ -165,6 +169,40 @@ static void arm(void)
     uv_timer_start(&timer, on_timer, (uint64_t)(next + 999) / 1000, 0);
 }
 
+void bb_loop_become_zygote(const char *path)
+{
+    free(zygote_path);
+    zygote_path = strdup(path);
+}
+
+/* Gives libuv's loop back: a fork server has none. */
+static void close_loop(void)
+{
+    uv_close((uv_handle_t *)&timer, NULL);
+    uv_close((uv_handle_t *)&input, NULL);
+    if (in_fd != out_fd)
+        uv_close((uv_handle_t *)&output, NULL);
+    uv_run(&loop, UV_RUN_DEFAULT);
+    uv_loop_close(&loop);
+    output_events = 0;
+}
+
+static void turn_into_zygote(void)
+{
+    char *path = zygote_path;
+    int failed;
+    /* its children are no fork servers */
+    zygote_path = NULL;
+    close_loop();
+    failed = bb_zygote_serve(path, in_fd, out_fd);
+    free(path);
+    JSValue why = JS_NewString(bb_ctx, strerror(-failed));
+    bb_vm_hook(BB_HOOK_REFUSED, 1, (JSValueConst[]){ why });
+    JS_FreeValue(bb_ctx, why);
+    bb_wire_flush(out_fd);
+    bb_exit_now(BB_EXIT_LOAD);
+}
+
 void bb_loop_run(void)
 {
     JS_UpdateStackTop(bb_rt);
@@ -174,6 +212,8 @@ void bb_loop_run(void)
             bb_vm_rejections();
         idle = !JS_IsJobPending(bb_rt);
         flush();
+        if (idle && zygote_path != NULL)
+            turn_into_zygote();
         arm();
         uv_run(&loop, idle ? UV_RUN_ONCE : UV_RUN_NOWAIT);
     }

@@ -91,7 +91,9 @@ int main(int argc, char **argv)
             bb_note("--zygote needs --listen PATH");
             return BB_EXIT_PROTOCOL;
         }
-        return bb_zygote_run(listen, fd);
+        failed = fd < 0 ? bb_zygote_serve(listen, 0, 1) : bb_zygote_serve(listen, fd, fd);
+        bb_note("the fork server cannot listen on %s: %s", listen, strerror(-failed));
+        return BB_EXIT_PROTOCOL;
     }
     failed = fd < 0 ? bb_loop_open(0, 1) : bb_loop_open(fd, fd);
     if (failed != 0) {

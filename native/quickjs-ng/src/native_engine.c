@@ -166,7 +166,10 @@ static JSValue part(JSContext *ctx, JSValueConst this, int argc, JSValueConst *a
     (void)argv;
     if (!JS_IsException(target))
         init[magic](ctx, target);
-    return target;
+    if (!JS_HasException(ctx))
+        return target;
+    JS_FreeValue(ctx, target);
+    return JS_EXCEPTION;
 }
 
 /* privateSymbol(description): a property key that no reflection shows */

@@ -38,8 +38,10 @@ void bb_session_line(uint8_t *line, size_t length)
     message = JS_ParseJSON(bb_ctx, (const char *)line, length, "<host>");
     if (JS_IsException(message)) {
         JSValue thrown = JS_GetException(bb_ctx);
+        bool is_memory = bb_vm_out_of_memory(thrown);
         JS_FreeValue(bb_ctx, thrown);
-        stray(line, length);
+        if (!is_memory)
+            stray(line, length);
         return;
     }
     if (!JS_IsObject(message) || JS_IsArray(message) || !is_string_property(message, "type")
@@ -184,6 +186,28 @@ static JSValue run_with(JSContext *ctx, JSValueConst this, int argc, JSValueCons
     return result;
 }
 
+static JSValue become_zygote(JSContext *ctx, JSValueConst this, int argc, JSValueConst *argv)
+{
+    const char *path = JS_ToCString(ctx, argv[0]);
+    (void)this;
+    (void)argc;
+    if (path == NULL)
+        return JS_EXCEPTION;
+    bb_loop_become_zygote(path);
+    JS_FreeCString(ctx, path);
+    return JS_UNDEFINED;
+}
+
+static JSValue stop_zygote(JSContext *ctx, JSValueConst this, int argc, JSValueConst *argv)
+{
+    (void)ctx;
+    (void)this;
+    (void)argc;
+    (void)argv;
+    bb_zygote_stop();
+    return JS_UNDEFINED;
+}
+
 static JSValue pid(JSContext *ctx, JSValueConst this, int argc, JSValueConst *argv)
 {
     (void)this;
@@ -230,6 +254,8 @@ static const JSCFunctionListEntry functions[] = {
     JS_CFUNC_DEF("context", 0, context),
     JS_CFUNC_DEF("runWith", 2, run_with),
     JS_CFUNC_DEF("pid", 0, pid),
+    JS_CFUNC_DEF("becomeZygote", 1, become_zygote),
+    JS_CFUNC_DEF("stopZygote", 0, stop_zygote),
     JS_CFUNC_DEF("environment", 0, environment),
     JS_PROP_STRING_DEF("protocolVersion", BB_PROTOCOL_VERSION, JS_PROP_ENUMERABLE),
 };

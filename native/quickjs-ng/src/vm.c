@@ -1,6 +1,7 @@
 /* The engine: its start, the interrupt at an invocation's deadline, the job queue, and what nobody caught. */
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include "bb.h"
 
 #define DEFAULT_STACK (1024u * 1024)
@@ -9,7 +10,7 @@ JSRuntime *bb_rt;
 JSContext *bb_ctx;
 
 static const char *const hook_names[BB_HOOK_COUNT] = {
-    "start", "message", "uncaught", "rejection", "interrupted", "exhausted"
+    "start", "message", "uncaught", "rejection", "interrupted", "exhausted", "forked", "zygote", "refused"
 };
 static JSValue hooks[BB_HOOK_COUNT];
 static JSAtom deadline_atom;
@@ -164,6 +165,50 @@ static void note_exception(JSValueConst thrown)
     JS_FreeValue(bb_ctx, JS_GetException(bb_ctx));
 }
 
+/* Whether it is what the engine throws when it has no memory: an error with this message, or null without room for one. */
+static bool is_out_of_memory(JSValueConst thrown)
+{
+    JSValue message;
+    const char *text;
+    bool is;
+    if (!bb_memory_exhausted())
+        return false;
+    if (!JS_IsError(thrown))
+        return JS_IsNull(thrown) || JS_IsUninitialized(thrown);
+    message = JS_GetPropertyStr(bb_ctx, thrown, "message");
+    text = JS_IsString(message) ? JS_ToCString(bb_ctx, message) : NULL;
+    is = text != NULL && strcmp(text, "out of memory") == 0;
+    JS_FreeCString(bb_ctx, text);
+    JS_FreeValue(bb_ctx, message);
+    return is;
+}
+
+/* Everybody in flight hears that there is no memory left; where not even that can be said, the exit code says it. */
+static void give_up(void)
+{
+    static bool tried;
+    JSValue result;
+    if (tried)
+        bb_exit_now(BB_EXIT_MEMORY);
+    tried = true;
+    bb_memory_relieve();
+    result = JS_Call(bb_ctx, hooks[BB_HOOK_EXHAUSTED], JS_UNDEFINED, 0, NULL);
+    if (JS_IsException(result)) {
+        bb_note("out of memory");
+        bb_exit_now(BB_EXIT_MEMORY);
+    }
+    JS_FreeValue(bb_ctx, result);
+    bb_loop_flush_then_exit(BB_EXIT_MEMORY);
+}
+
+bool bb_vm_out_of_memory(JSValueConst thrown)
+{
+    if (!is_out_of_memory(thrown))
+        return false;
+    give_up();
+    return true;
+}
+
 static bool take_interruption(JSValueConst thrown)
 {
     JSValue context, result;
@@ -186,7 +231,9 @@ static bool take_interruption(JSValueConst thrown)
 void bb_vm_report(void)
 {
     JSValue thrown = JS_GetException(bb_ctx);
-    if (!take_interruption(thrown))
+    if (is_out_of_memory(thrown))
+        give_up();
+    else if (!take_interruption(thrown))
         bb_vm_hook(BB_HOOK_UNCAUGHT, 1, (JSValueConst[]){ thrown });
     JS_FreeValue(bb_ctx, thrown);
 }
@@ -196,7 +243,9 @@ void bb_vm_hook(enum bb_hook hook, int argc, JSValueConst *argv)
     JSValue result = JS_Call(bb_ctx, hooks[hook], JS_UNDEFINED, argc, argv);
     if (JS_IsException(result)) {
         JSValue thrown = JS_GetException(bb_ctx);
-        if (!take_interruption(thrown))
+        if (is_out_of_memory(thrown))
+            give_up();
+        else if (!take_interruption(thrown))
             note_exception(thrown);
         JS_FreeValue(bb_ctx, thrown);
     }

@@ -14,6 +14,12 @@ const EXIT_LOAD = 1
 const NOTE_CHARS = 200
 const FEATURES = ["concurrency", "cancel", "ping", "load", "call"]
 
+/** What a fork server can do. */
+const ZYGOTE_FEATURES = ["fork"]
+
+/** What the library of a fork server has loaded, so that no worker has to. */
+const PRELOADED = ["events", "url", "fetch", "console", "encoding", "files", "streams"]
+
 type State =
   /** Waits for `load`. */
   | "empty"
@@ -36,6 +42,8 @@ interface Message {
 }
 
 let state: State = "empty"
+/** This process makes workers, and is none. */
+let forking = false
 /** What came while the bundle loads. */
 let waiting: Array<Waiting> = []
 
@@ -50,15 +58,38 @@ export const start = (bundle: string | null, handler: string): void => {
 }
 
 /** Loads the bundle and says `ready`, or why not, and then ends. */
-const load = async (path: string, name: string): Promise<void> => {
+const load = async (path: string, name: string, listen: string | null = null): Promise<void> => {
   const loaded = await loadBundle(path, name)
   if (loaded._tag === "Failed") {
     native.send(errorLine('""', loaded.code, loaded.error))
     end(EXIT_LOAD)
     return
   }
+  if (listen !== null) {
+    invocations.begin(loaded.handler)
+    native.becomeZygote(listen)
+    return
+  }
   ready()
   beginWith(loaded.handler)
+}
+
+/** The process has become a fork server and listens. */
+export const zygote = (): void => {
+  forking = true
+  if (state === "empty") for (const name of PRELOADED) native.segment(name)
+  native.send(readyLine(ZYGOTE_FEATURES, native.pid()))
+}
+
+/** The fork server cannot listen. */
+export const refused = (why: string): void =>
+  native.send(errorLine('""', "BUNDLE_LOAD_ERROR", { message: `the fork server cannot listen: ${why}` }))
+
+/** The process is a fork of the fork server: a worker, with a bundle or without. */
+export const forked = (): void => {
+  forking = false
+  if (state !== "empty") state = "ready"
+  ready()
 }
 
 const beginWith = (handler: Handler): void => {
@@ -80,6 +111,7 @@ const end = (code: number): void => {
 
 /** One message of the host's. */
 export const message = ({ id, type, payload }: Message): void => {
+  if (forking) return control(id, type)
   switch (type) {
     case "invoke":
       return onInvoke(id, payload as InvokePayload)
@@ -94,6 +126,12 @@ export const message = ({ id, type, payload }: Message): void => {
     case "shutdown":
       return onShutdown()
   }
+}
+
+/** What a host can say to a fork server. */
+const control = (id: string, type: string): void => {
+  if (type === "shutdown") native.stopZygote()
+  else if (type === "ping") native.send(pongLine(stringify(id)))
 }
 
 const refuse = (id: string, why: string): void =>
@@ -155,7 +193,8 @@ const onLoad = (id: string, payload: unknown): void => {
   state = "loading"
   replaceEnvironment(field(payload, "env"))
   native.applyLimits(field(payload, "limits"))
-  void load(path, typeof handler === "string" ? handler : "")
+  const listen = field(payload, "zygote")
+  void load(path, typeof handler === "string" ? handler : "", typeof listen === "string" ? listen : null)
 }
 
 const onShutdown = (): void => {

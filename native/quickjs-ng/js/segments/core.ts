@@ -1,6 +1,6 @@
 /**
  * The segment that is evaluated when the worker starts: globals, session, timers. The C side takes the hooks `start`,
- * `message`, `uncaught`, `rejection`, `interrupted` and `exhausted` from it.
+ * `message`, `uncaught`… from it (the names are in src/vm.c).
  */
 import { installProcess } from "../core/environment.ts"
 import { installGlobal, installGlobals } from "../core/globals.ts"
@@ -9,7 +9,7 @@ import { clearInterval, clearTimeout, setInterval, setTimeout } from "../core/ti
 
 export { native } from "../core/native.ts"
 export { giveUp as exhausted, interrupted, invocationId, speaker } from "../core/invocations.ts"
-export { message, rejection, start, uncaught } from "../core/session.ts"
+export { forked, message, refused, rejection, start, uncaught, zygote } from "../core/session.ts"
 /** For what a listener or callback of the library's throws: it becomes a log message of whoever runs. */
 export const reportException = uncaught
 
