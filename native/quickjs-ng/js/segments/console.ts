@@ -1,0 +1,2 @@
+export { console } from "../console/console.ts"
+export { inspect } from "../console/inspect.ts"

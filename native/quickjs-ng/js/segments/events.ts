@@ -1,0 +1,5 @@
+export { AbortController, AbortSignal, makeSignal, signalAbort } from "../events/AbortSignal.ts"
+export { CustomEvent, Event, trustedEvent } from "../events/Event.ts"
+export { dispatch, EventTarget } from "../events/EventTarget.ts"
+export { whenAborted } from "../events/abortAlgorithms.ts"
+export { ErrorEvent, PromiseRejectionEvent } from "../events/failures.ts"
