@@ -300,6 +300,13 @@ describe("Connection", () => {
       expect(peer.reading).toBe(true)
     })
 
+    it("keeps nothing of a request that is over the bound of one connection", () => {
+      const peer = new Peer({ maxInFlight: 1 }, watchedBudget(100))
+      peer.connection.receive(Buffer.concat([frame(1, 30), frame(2, 40)]))
+      expect(codes(peer)).toEqual(["FN_007"])
+      expect(peer.bodies.budget.held()).toBe(30)
+    })
+
     it("gives back what a command took over only when that gives it back", () => {
       const peer = new Peer({}, watchedBudget(100))
       peer.connection.receive(frame(1, 60))
