@@ -6,6 +6,7 @@ import type { Target } from "../domain/Invocation.ts"
 import { type LoadPayload, PROTOCOL_FD_VARIABLE, type WorkerLimits } from "../protocol/worker/Wire.ts"
 import { forkedBody } from "./ForkedWorker.ts"
 import { ForkServer } from "./ForkServer.ts"
+import { fetchBudget, type FetchRules } from "./HostFetch.ts"
 import type { RuntimeCommand } from "./RuntimeCommand.ts"
 import { Snapshots } from "./Snapshots.ts"
 import { SocketFolder } from "./SocketFolder.ts"
@@ -14,6 +15,9 @@ import { workerFolders } from "./WorkerFolder.ts"
 import { spawnWorker, type WorkerProcessOptions } from "./WorkerProcess.ts"
 import { type StartFailure, type Worker, WorkerStartFailed } from "./WorkerSpawner.ts"
 import type { Zygote } from "./Zygote.ts"
+
+/** What may be held at once of bodies that were fetched for functions. */
+const FETCHED_BYTES = 256 * 1024 * 1024
 
 /** The environment of a QuickJS-NG function: no PATH, HOME or TMPDIR, because it has neither programs nor files. */
 const functionEnvironment = (target: Target): Record<string, string> => ({
@@ -58,7 +62,7 @@ export const quickJsCommand = (binary: string): RuntimeCommand => ({
 export interface QuickJsOptions extends Omit<WorkerProcessOptions, "server"> {
   /** The worker's program. */
   readonly binary: string
-  readonly server: Pick<ServerOptions, "dataDir" | "startupTimeout" | "killGrace">
+  readonly server: Pick<ServerOptions, "dataDir" | "startupTimeout" | "killGrace" | "maxResponseBytes">
   /** False: every worker is a process started for it alone (for measuring what the fork server is worth). */
   readonly forkServer: boolean
 }
@@ -110,6 +114,13 @@ export const makeQuickJsRuntime = (
     )
     if (options.forkServer) void forkServer.zygote()
 
+    const budget = fetchBudget(FETCHED_BYTES)
+    const fetchRules = (target: Target): FetchRules => ({
+      capabilities: target.capabilities,
+      maxBodyBytes: server.maxResponseBytes,
+      budget
+    })
+
     const fork = (
       zygote: Zygote,
       load: LoadPayload | null,
@@ -121,7 +132,7 @@ export const makeQuickJsRuntime = (
         Effect.sync(() => body),
         target,
         id,
-        { startupTimeout: server.startupTimeout, killGrace: server.killGrace, log }
+        { startupTimeout: server.startupTimeout, killGrace: server.killGrace, log, fetch: fetchRules(target) }
       ).pipe(
         Effect.tap(() => Effect.sync(() => forkServer.heard())),
         Effect.tapError((error) =>
@@ -139,7 +150,7 @@ export const makeQuickJsRuntime = (
     const spawn = (target: Target, id: WorkerId): Effect.Effect<Worker, StartFailure, Scope.Scope> =>
       Effect.gen(function* () {
         const zygote = options.forkServer ? yield* Effect.promise(() => forkServer.zygote()) : null
-        if (zygote === null) return yield* spawnWorker(command, target, id, options)
+        if (zygote === null) return yield* spawnWorker(command, target, id, { ...options, fetch: fetchRules(target) })
         const load = loadOf(target)
         if (!target.snapshot) return yield* fork(zygote, load, target, id)
         const snapshot = yield* Effect.promise(() => snapshots.of(target, load, zygote))

@@ -5,6 +5,8 @@ import type { WorkerId } from "../domain/Ids.ts"
 import type { Invocation, Target } from "../domain/Invocation.ts"
 import type { LogEntry, LogPipeline } from "../logs/LogPipeline.ts"
 import type { ErrorPayload, LoadPayload, LogPayload, ReadyPayload } from "../protocol/worker/Wire.ts"
+import { HostCalls } from "./HostCalls.ts"
+import type { FetchRules } from "./HostFetch.ts"
 import { readiness } from "./readiness.ts"
 import { SocketTransport, type TransportEvents } from "./SocketTransport.ts"
 import type { WorkerFault } from "./WorkerAnswer.ts"
@@ -41,6 +43,8 @@ export interface ConversationOptions {
   readonly startupTimeout: Duration.Duration
   readonly killGrace: Duration.Duration
   readonly log: LogPipeline["Type"]["log"]
+  /** What the worker may have its host fetch; without it its calls are passed over. */
+  readonly fetch?: FetchRules
 }
 
 /** Writes what a worker says as log lines about its function. */
@@ -153,6 +157,11 @@ export const converse = <B extends WorkerBody>(
       const fault = body.booted(payload)
       if (fault !== null) current.fail(fault)
     }
+    const calls =
+      options.fetch === undefined
+        ? null
+        : new HostCalls(options.fetch, (call, result) => current.result(call, result))
+    yield* Effect.addFinalizer(() => Effect.sync(() => calls?.close()))
     const current: WorkerSession = new WorkerSession(transport, {
       booted,
       ready: (payload) => {
@@ -161,6 +170,8 @@ export const converse = <B extends WorkerBody>(
       },
       loadFailed: (error) => Deferred.unsafeDone(ready, Effect.fail(loadFailure(error, target))),
       log: write,
+      call: (call, payload, budgetMs) => calls?.take(call, payload, budgetMs),
+      givenUp: (call) => calls?.cancel(call),
       stray: (text) => write({ level: "warn", message: text, metadata: { stream: "protocol" } }, null),
       faulted: (fault) => {
         kill()
@@ -184,6 +195,7 @@ export const converse = <B extends WorkerBody>(
     })
 
     const reportEnd = (fault: WorkerFault): void => {
+      calls?.close()
       current.fail(fault)
       fail(fault)
     }

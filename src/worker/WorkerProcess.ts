@@ -5,6 +5,7 @@ import type { Target } from "../domain/Invocation.ts"
 import type { MonotonicClock } from "../domain/MonotonicClock.ts"
 import type { LogPipeline } from "../logs/LogPipeline.ts"
 import { PROTOCOL_FD_VARIABLE } from "../protocol/worker/Wire.ts"
+import type { FetchRules } from "./HostFetch.ts"
 import type { RuntimeCommand } from "./RuntimeCommand.ts"
 import { readSideOutput } from "./SideOutput.ts"
 import type { WorkerFault } from "./WorkerAnswer.ts"
@@ -25,6 +26,8 @@ export interface WorkerProcessOptions {
   readonly clock: MonotonicClock["Type"]
   /** Prefix of every command that makes the kernel end the worker with its host; empty where there is none. */
   readonly parentDeathPrefix: ReadonlyArray<string>
+  /** What the worker may have its host fetch. */
+  readonly fetch?: FetchRules
 }
 
 /** `setpriv` (util-linux) has the kernel kill the worker when the server dies, even in a loop that never reads (R-2). */
@@ -136,7 +139,12 @@ export const spawnWorker = (
     start(runtime, target, id, options),
     target,
     id,
-    { killGrace, startupTimeout, log: options.log },
+    {
+      killGrace,
+      startupTimeout,
+      log: options.log,
+      ...(options.fetch === undefined ? {} : { fetch: options.fetch })
+    },
     ({ child }, write) => {
       const read = (stream: ReadableStream<Uint8Array>, level: "info" | "warn", name: string): void => {
         const line = (text: string): void => write({ level, message: text, metadata: { stream: name } }, null)

@@ -2,6 +2,7 @@ import type { Invocation } from "../domain/Invocation.ts"
 import { decodeWorkerMessage } from "../protocol/worker/decodeWorkerMessage.ts"
 import { LineDecoder } from "../protocol/worker/LineDecoder.ts"
 import {
+  type CallPayload,
   type CancelPayload,
   type ErrorPayload,
   type HostMessage,
@@ -9,6 +10,7 @@ import {
   type LogPayload,
   MAX_LINE_BYTES,
   type ReadyPayload,
+  type ResultPayload,
   type WorkerMessage
 } from "../protocol/worker/Wire.ts"
 import type { WorkerAnswer, WorkerFault } from "./WorkerAnswer.ts"
@@ -27,6 +29,13 @@ export interface SessionEvents {
   readonly loadFailed: (error: ErrorPayload) => void
   /** `invocation` is null for what was said outside of any invocation. */
   readonly log: (payload: LogPayload, invocation: Invocation | null) => void
+  /**
+   * The worker asks its host for something, in the name of the invocation with this wire id; empty where that is none that
+   * is in flight. `budgetMs` is what is left of the invocation's time.
+   */
+  readonly call?: (id: string, payload: CallPayload, budgetMs: number) => void
+  /** The invocation with this wire id is given up: nothing is to be done for it any more. */
+  readonly givenUp?: (id: string) => void
   /** Something that is not a message appeared on the protocol (bounded: at most 64 Ki characters a line, 100 lines a session, and at the end how many were cut). */
   readonly stray: (text: string) => void
   /** The protocol was broken; everything in flight was settled as lost, and nothing more will be said. */
@@ -38,6 +47,7 @@ export type Settle = (answer: WorkerAnswer, linesCut: number) => void
 
 interface InFlight {
   readonly invocation: Invocation
+  readonly deadlineAt: number
   readonly settle: Settle
   /** Log lines that were passed on, and that were cut (R-12). */
   lines: number
@@ -57,6 +67,8 @@ export const LOG_BYTES_PER_INVOCATION = 256 * 1024
  */
 type SessionPhase = "starting" | "booting" | "loading" | "open"
 
+/** What a call gets that no invocation makes: the bundle at its top level, or what goes on after an answer. */
+const OUTSIDE_CALL_MS = 30_000
 const STRAY_LINES = 100
 const STRAY_CHARS = 64 * 1024
 
@@ -113,14 +125,17 @@ export class WorkerSession {
       settle({ _tag: "Lost", fault: this.#dead }, 0)
       return id
     }
-    this.#inFlight.set(id, { invocation, settle, lines: 0, bytes: 0, cut: 0 })
+    const deadlineAt = performance.now() + budgetMs
+    this.#inFlight.set(id, { invocation, deadlineAt, settle, lines: 0, bytes: 0, cut: 0 })
     this.#transport.write(encodeInvoke(id, invocation, budgetMs))
     return id
   }
 
   /** Asks the worker to give an invocation up; it still answers. Workers without the feature are not bothered. */
   cancel(id: string, reason: CancelPayload["reason"]): void {
-    if (this.#dead !== null || !this.#inFlight.has(id) || !this.features.has("cancel")) return
+    if (this.#dead !== null || !this.#inFlight.has(id)) return
+    this.#events.givenUp?.(id)
+    if (!this.features.has("cancel")) return
     this.#send({ id, type: "cancel", payload: { reason } })
   }
 
@@ -137,6 +152,11 @@ export class WorkerSession {
     if (this.#phase !== "starting") throw new Error("a worker loads one bundle, before anything else")
     this.#phase = "booting"
     if (this.#dead === null) this.#send({ id: "", type: "load", payload })
+  }
+
+  /** The result of a call that the worker made. */
+  result(id: string, payload: ResultPayload): void {
+    if (this.#dead === null) this.#send({ id, type: "result", payload })
   }
 
   /** Asks the worker to finish what it has and end. */
@@ -196,6 +216,11 @@ export class WorkerSession {
         return this.#log(message.id, message.payload, lineBytes)
       case "ready":
         return this.#ready(message.payload)
+      case "call": {
+        const entry = this.#inFlight.get(message.id)
+        const budgetMs = entry === undefined ? OUTSIDE_CALL_MS : entry.deadlineAt - performance.now()
+        return this.#events.call?.(entry === undefined ? "" : message.id, message.payload, budgetMs)
+      }
       case "pong": {
         const pong = this.#pings.get(message.id)
         this.#pings.delete(message.id)

@@ -74,7 +74,8 @@ export const startRuntime = async (
       server: {
         dataDir,
         startupTimeout: Duration.millis(settings.startupMs ?? 10_000),
-        killGrace: Duration.millis(500)
+        killGrace: Duration.millis(500),
+        maxResponseBytes: 1024 * 1024
       }
     }).pipe(Scope.extend(scope))
   )

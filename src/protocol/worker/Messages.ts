@@ -73,7 +73,24 @@ export const Log = envelope(
 
 export const Pong = envelope("pong", Empty)
 
-export const WorkerMessage = Schema.Union(Ready, Response, Error, Log, Pong)
+export const Call = envelope(
+  "call",
+  Schema.Struct({
+    call_id: Schema.String,
+    name: Schema.String,
+    request: Schema.optional(
+      Schema.Struct({
+        url: Schema.String,
+        method: Schema.String,
+        headers: HeaderMap,
+        body: Schema.String,
+        redirect: Schema.Literal("follow", "error", "manual")
+      })
+    )
+  })
+)
+
+export const WorkerMessage = Schema.Union(Ready, Response, Error, Log, Pong, Call)
 
 export const Invoke = envelope(
   "invoke",
@@ -113,4 +130,31 @@ export const Cancel = envelope("cancel", Schema.Struct({ reason: Schema.Literal(
 export const Ping = envelope("ping", Empty)
 export const Shutdown = envelope("shutdown", Empty)
 
-export const HostMessage = Schema.Union(Invoke, Load, Cancel, Ping, Shutdown)
+export const Result = envelope(
+  "result",
+  Schema.Union(
+    Schema.Struct({
+      call_id: Schema.String,
+      ok: Schema.Literal(true),
+      response: Schema.Struct({
+        status: Schema.Int,
+        status_text: Schema.String,
+        url: Schema.String,
+        redirected: Schema.Boolean,
+        headers: HeaderMap,
+        body: Schema.String
+      })
+    }),
+    Schema.Struct({
+      call_id: Schema.String,
+      ok: Schema.Literal(false),
+      error: Schema.Struct({
+        name: Schema.String,
+        message: Schema.String,
+        code: Schema.optional(Schema.String)
+      })
+    })
+  )
+)
+
+export const HostMessage = Schema.Union(Invoke, Load, Cancel, Ping, Shutdown, Result)

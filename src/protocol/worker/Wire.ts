@@ -94,8 +94,30 @@ export interface CancelPayload {
   readonly reason: "client_gone" | "deadline"
 }
 
+/** To a call that the worker made; its `id` is that of the call. */
+export type ResultPayload =
+  | { readonly call_id: string; readonly ok: true; readonly response: FetchedResponse }
+  | {
+      readonly call_id: string
+      readonly ok: false
+      /** `AbortError` and `TimeoutError` by that name, anything else is a TypeError; `code` e.g. PERMISSION_DENIED. */
+      readonly error: { readonly name: string; readonly message: string; readonly code?: string }
+    }
+
+export interface FetchedResponse {
+  readonly status: number
+  readonly status_text: string
+  /** Where the answer came from at last. */
+  readonly url: string
+  readonly redirected: boolean
+  readonly headers: WireHeaders
+  /** Base64. */
+  readonly body: string
+}
+
 export type HostMessage =
   | Envelope<"invoke", InvokePayload>
+  | Envelope<"result", ResultPayload>
   | Envelope<"load", LoadPayload>
   | Envelope<"cancel", CancelPayload>
   | Envelope<"ping", Record<string, never>>
@@ -137,9 +159,30 @@ export interface LogPayload {
   readonly metadata?: Readonly<Record<string, unknown>>
 }
 
+/** What the host is asked to do for the invocation with this `id` (empty: outside of any). Needs the feature `call`. */
+export interface CallPayload {
+  /** Unique on this wire among those under way. */
+  readonly call_id: string
+  /** `fetch`; `abort`: nobody waits for the call with this id any more, and it gets no result. */
+  readonly name: string
+  /** Of `fetch`. */
+  readonly request?: FetchRequest
+}
+
+export interface FetchRequest {
+  /** Absolute, http or https. */
+  readonly url: string
+  readonly method: string
+  readonly headers: WireHeaders
+  /** Base64; empty where there is none. */
+  readonly body: string
+  readonly redirect: "follow" | "error" | "manual"
+}
+
 export type WorkerMessage =
   | Envelope<"ready", ReadyPayload>
   | Envelope<"response", ResponsePayload>
   | Envelope<"error", ErrorPayload>
   | Envelope<"log", LogPayload>
   | Envelope<"pong", Record<string, never>>
+  | Envelope<"call", CallPayload>

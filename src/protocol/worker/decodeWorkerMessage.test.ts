@@ -8,7 +8,7 @@ import { MAX_LINE_BYTES } from "./Wire.ts"
 const encoder = new TextEncoder()
 const decode = (text: string) => decodeWorkerMessage(encoder.encode(text))
 const bySchema = Schema.decodeUnknownEither(Messages.WorkerMessage)
-const TYPES = ["response", "log", "error", "ready", "pong"]
+const TYPES = ["response", "log", "error", "ready", "pong", "call"]
 
 /** The same line, sorted by the Schemas: the slow way that the hot path has to agree with. */
 const expectedTag = (text: string): "message" | "ignored" | "invalid" | "stray" => {
@@ -69,7 +69,7 @@ const keys = fc.constantFrom(
     "level"
   ],
   ...["metadata", "protocol", "runtime", "runtime_version", "features", "handler", "pid"],
-  ...["__proto__", "constructor", "later"]
+  ...["call_id", "name", "request", "__proto__", "constructor", "later"]
 )
 
 type Mutation = {

@@ -47,6 +47,24 @@ const optionalText = (value: unknown): boolean => value === undefined || typeof 
 /** JSON has no infinity, but 1e999 becomes one. */
 const optionalNumber = (value: unknown): boolean => value === undefined || Number.isFinite(value)
 
+const isHeaderMap = (value: unknown): boolean =>
+  isObject(value) &&
+  Object.values(value).every(
+    (held) =>
+      typeof held === "string" || (Array.isArray(held) && held.every((one) => typeof one === "string"))
+  )
+
+const requestFault = (request: unknown): string | null => {
+  if (!isObject(request)) return "request is not an object"
+  for (const field of ["url", "method", "body"]) {
+    if (typeof request[field] !== "string") return `request.${field} is not a string`
+  }
+  if (!["follow", "error", "manual"].includes(request["redirect"] as string)) {
+    return "request.redirect is not follow, error or manual"
+  }
+  return isHeaderMap(request["headers"]) ? null : `request.${NO_HEADERS}`
+}
+
 /** The payload's fault, or null. Mirrors `Messages.ts`; a property test holds the two together. */
 const fault = (type: string, payload: Fields): string | null => {
   switch (type) {
@@ -87,12 +105,16 @@ const fault = (type: string, payload: Fields): string | null => {
     }
     case "pong":
       return null
+    case "call":
+      if (typeof payload["call_id"] !== "string") return "call_id is not a string"
+      if (typeof payload["name"] !== "string") return "name is not a string"
+      return payload["request"] === undefined ? null : requestFault(payload["request"])
     default:
       return "unknown"
   }
 }
 
-const known = new Set(["response", "log", "error", "ready", "pong"])
+const known = new Set(["response", "log", "error", "ready", "pong", "call"])
 
 // A parser makes eighty bytes and a quarter of a microsecond of every `[`: 64 MiB of them would stop the server for a
 // quarter of a minute and cost 5 GB. Whatever is large among the protocol's messages is one long string.
