@@ -123,6 +123,8 @@ describe("a worker of version 1.0 on stdin and stdout", () => {
 
   it("gets one invocation at a time, whatever the function allows", async () => {
     const to = target({ concurrency: 8 })
+    // Its worker is up from here on.
+    await call(to)
     const never = submit(to, "/never")
     const next = submit(to, "/")
     // Had it been sent, it would have been answered before this, which another worker of the same program serves.
