@@ -1,5 +1,5 @@
 import { native } from "bunbase:core"
-import { domString, needArguments } from "../webidl/convert.ts"
+import { needArguments, usvString } from "../webidl/convert.ts"
 import { describeInterface } from "../webidl/describeInterface.ts"
 
 const typeName = Object.getOwnPropertyDescriptor(
@@ -17,13 +17,13 @@ export class TextEncoder {
 
   encode(input: string = ""): Uint8Array {
     this.#check("encode")
-    return native.utf8Encode(domString(input))
+    return native.utf8Encode(usvString(input))
   }
 
   encodeInto(source: string, destination: Uint8Array): { read: number; written: number } {
     this.#check("encodeInto")
     needArguments(arguments.length, 2, "TextEncoder.encodeInto")
-    const text = domString(source)
+    const text = usvString(source)
     if (!ArrayBuffer.isView(destination) || Reflect.apply(typeName, destination, []) !== "Uint8Array") {
       throw new TypeError("TextEncoder.encodeInto: the destination is not a Uint8Array")
     }

@@ -39,7 +39,7 @@ export class TextEncoderStream {
         const last = text.charCodeAt(text.length - 1)
         lead = last >= 0xd800 && last < 0xdc00 ? text.slice(-1) : ""
         const whole = lead === "" ? text : text.slice(0, -1)
-        if (whole !== "") controller.enqueue(native.utf8Encode(whole))
+        if (whole !== "") controller.enqueue(native.utf8Encode(whole.toWellFormed()))
       },
       (controller) => {
         if (lead !== "") controller.enqueue(new Uint8Array(REPLACEMENT))

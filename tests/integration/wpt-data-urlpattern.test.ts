@@ -1,0 +1,3 @@
+import { dataSuite } from "../wpt/dataSuite.ts"
+
+dataSuite("urlpatterntestdata.json")
