@@ -3,8 +3,7 @@ import type { Blob } from "../files/Blob.ts"
 import type { FormData } from "../files/FormData.ts"
 import type { ReadableStream } from "../segments/streams.ts"
 import { bytesOfSource } from "../webidl/bytes.ts"
-import { files, streams, url } from "./lazy.ts"
-import { extractMimeType, serialiseMimeType } from "./mime.ts"
+import { files, more, streams, url } from "./lazy.ts"
 import { usvString } from "../webidl/convert.ts"
 
 const NO_BYTES = new Uint8Array(0)
@@ -235,13 +234,13 @@ const bufferOf = (bytes: Uint8Array): ArrayBuffer => bytes.buffer as ArrayBuffer
 
 export const consumeBlob = (owner: BodyOwner, what: string): Promise<Blob> =>
   consume(owner, what, ({ bytes }) => {
-    const type = extractMimeType(owner.contentType())
-    return files().makeBlob(bytes(), type === null ? "" : serialiseMimeType(type))
+    const type = more().extractMimeType(owner.contentType())
+    return files().makeBlob(bytes(), type === null ? "" : more().serialiseMimeType(type))
   })
 
 export const consumeFormData = (owner: BodyOwner, what: string): Promise<FormData> =>
   consume(owner, what, ({ bytes }) => {
-    const type = extractMimeType(owner.contentType())
+    const type = more().extractMimeType(owner.contentType())
     if (type?.essence === "multipart/form-data") {
       return files().parseMultipart(bytes(), type.parameters.get("boundary"), what)
     }

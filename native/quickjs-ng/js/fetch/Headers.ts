@@ -2,8 +2,8 @@ import { byteString, illegalInvocation, iteratorMethod, sequence, needArguments 
 import { describeInterface } from "../webidl/describeInterface.ts"
 import { isObject } from "../webidl/isObject.ts"
 import { forEachPair, iteratesEntries, pairIterator } from "../webidl/pairIterator.ts"
+import { more } from "./lazy.ts"
 import { HeaderList, headerName, isHeaderValue, normalValue, type Pair } from "./HeaderList.ts"
-import { isNoCorsName, isNoCorsSafelisted, NO_CORS_PRIVILEGED } from "./noCors.ts"
 
 /**
  * What may be changed. `request` and `response` forbid no names here: a server sets cookies and forwards hosts; what the
@@ -67,7 +67,7 @@ export class Headers {
     needArguments(arguments.length, 1, "Headers.delete")
     const lower = checkedName(name, "Headers.delete")
     if (!this.#mayChange("Headers.delete")) return
-    if (this.#guard === "request-no-cors" && !isNoCorsName(lower) && !NO_CORS_PRIVILEGED.has(lower)) return
+    if (this.#guard === "request-no-cors" && !more().mayDeleteNoCors(lower)) return
     this.#list.delete(lower)
   }
 
@@ -96,7 +96,7 @@ export class Headers {
     const held = checkedValue(byteString(value, what), what)
     const lower = checkedName(text, what)
     if (!this.#mayChange(what)) return
-    if (this.#guard === "request-no-cors" && !isNoCorsSafelisted(lower, held)) return
+    if (this.#guard === "request-no-cors" && !more().isNoCorsSafelisted(lower, held)) return
     this.#list.set(lower, held)
     this.#dropPrivileged()
   }
@@ -143,14 +143,14 @@ export class Headers {
     this.#mayChange(what)
     if (this.#guard === "request-no-cors") {
       const before = this.#list.get(lower)
-      if (!isNoCorsSafelisted(lower, before === null ? held : `${before}, ${held}`)) return
+      if (!more().isNoCorsSafelisted(lower, before === null ? held : `${before}, ${held}`)) return
     }
     this.#list.append(lower, held)
     this.#dropPrivileged()
   }
 
   #dropPrivileged(): void {
-    if (this.#guard === "request-no-cors") for (const name of NO_CORS_PRIVILEGED) this.#list.delete(name)
+    if (this.#guard === "request-no-cors") this.#list.delete("range")
   }
 
   #fill(init: unknown, what: string): void {

@@ -14,7 +14,8 @@ import {
   consumeText
 } from "./Body.ts"
 import { type Headers, makeHeaders } from "./Headers.ts"
-import { initialise, type RequestInit } from "./requestInit.ts"
+import type { RequestInit } from "../segments/fetch-more.ts"
+import { more } from "./lazy.ts"
 import {
   type RequestCache,
   type RequestCredentials,
@@ -49,7 +50,7 @@ export class Request {
     needArguments(arguments.length, 1, "Request")
     if ((input as unknown) === BLANK) this.#state = BLANK
     else {
-      this.#state = initialise(isRequestObject(input) ? input.#state : input, init)
+      this.#state = more().initialise(isRequestObject(input) ? input.#state : input, init)
     }
   }
 

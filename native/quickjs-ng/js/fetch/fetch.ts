@@ -1,219 +1,23 @@
-import { invocationId, native } from "bunbase:core"
-import { files, events, url as urls } from "./lazy.ts"
-import { Body, consumeBytes, extractBody } from "./Body.ts"
-import { dataUrl } from "./dataUrl.ts"
-import { HeaderList } from "./HeaderList.ts"
-import { Request, requestState } from "./Request.ts"
-import type { RequestInit } from "./requestInit.ts"
-import type { RequestState } from "./RequestState.ts"
-import { makeResponse, Response, ResponseState } from "./Response.ts"
-import { bytesFromWire, listFromWire } from "./session.ts"
+import type { HostResult, RequestInit } from "../segments/fetch-more.ts"
+import { more } from "./lazy.ts"
+import type { Request } from "./Request.ts"
+import type { Response } from "./Response.ts"
 
-/** An answer of the host to a call (protocol message `result`). */
-export interface HostResult {
-  readonly call_id: string
-  readonly ok: boolean
-  readonly response?: {
-    readonly status: number
-    readonly status_text?: string
-    readonly url?: string
-    readonly redirected?: boolean
-    readonly headers?: Readonly<Record<string, unknown>>
-    readonly body?: string
+const api = {
+  fetch(input: Request | string, init?: RequestInit): Promise<Response> {
+    return more().fetchAny(input, init)
   }
-  readonly error?: { readonly name?: string; readonly message?: string; readonly code?: string }
-}
-
-const inFlight = new Map<string, (result: HostResult) => void>()
-let serial = 0
-
-/** What the session does with a `result`. One that nobody waits for is ignored. */
-export const hostResult = (result: HostResult): void => {
-  const settle = inFlight.get(result.call_id)
-  if (settle === undefined) return
-  inFlight.delete(result.call_id)
-  settle(result)
-}
-
-const sendCall = (invocation: string, payload: object): void =>
-  native.send(stringify({ id: invocation, type: "call", payload }))
-const { stringify } = JSON
-
-/** Names that belong to the connection, which is the host's. */
-const TRANSPORT = new Set([
-  "connection",
-  "content-length",
-  "expect",
-  "keep-alive",
-  "proxy-connection",
-  "te",
-  "trailer",
-  "transfer-encoding",
-  "upgrade"
-])
-
-const wireHeaders = (list: HeaderList): Record<string, string | Array<string>> => {
-  const headers: Record<string, string | Array<string>> = Object.create(null) as Record<string, string>
-  for (const name of new Set(list.names)) {
-    if (TRANSPORT.has(name)) continue
-    const all = list.all(name)
-    headers[name] = all.length === 1 ? (all[0] as string) : all
-  }
-  if (!list.has("accept")) headers["accept"] = "*/*"
-  return headers
-}
-
-const failed = (result: HostResult): Error => {
-  const { name = "TypeError", message = "fetch failed", code } = result.error ?? {}
-  if (name === "AbortError" || name === "TimeoutError") return new DOMException(message, name)
-  const error = new TypeError(message)
-  return code === undefined ? error : Object.assign(error, { code })
-}
-
-const responseOf = (result: HostResult, request: RequestState): ResponseState => {
-  const wire = result.response
-  const status = wire?.status
-  if (wire === undefined || typeof status !== "number" || status < 200 || status > 599) {
-    throw new TypeError("fetch: the host's answer is no response")
-  }
-  const state = new ResponseState()
-  state.type = request.mode === "no-cors" || request.mode === "cors" ? "cors" : "basic"
-  state.status = status
-  state.statusText = wire.status_text ?? ""
-  state.url = wire.url ?? request.urlWithoutFragment
-  state.redirected = wire.redirected === true
-  state.list = listFromWire(wire.headers ?? {})
-  state.guard = "immutable"
-  const empty = status === 204 || status === 205 || status === 304 || request.method === "HEAD"
-  state.body = empty ? null : new Body(null, bytesFromWire(wire.body ?? ""), null)
-  return state
-}
-
-/** Asks the host. `given` tells when the caller's signal fires. */
-const callHost = (
-  request: RequestState,
-  body: string,
-  aborted: (stop: () => void) => void
-): Promise<ResponseState> =>
-  new Promise((resolve, reject) => {
-    const call_id = String((serial += 1))
-    const invocation = invocationId()
-    inFlight.set(call_id, (result) => {
-      try {
-        if (result.ok) resolve(responseOf(result, request))
-        else reject(failed(result))
-      } catch (error) {
-        reject(error)
-      }
-    })
-    aborted(() => {
-      if (inFlight.delete(call_id)) sendCall(invocation, { call_id, name: "abort" })
-    })
-    sendCall(invocation, {
-      call_id,
-      name: "fetch",
-      request: {
-        url: request.urlWithoutFragment,
-        method: request.method,
-        headers: wireHeaders(request.list),
-        body,
-        redirect: request.redirect
-      }
-    })
-  })
-
-/** What needs no network. */
-const local = (request: RequestState): ResponseState | null => {
-  const address = request.url
-  const scheme = address.slice(0, address.indexOf(":"))
-  if (scheme === "http" || scheme === "https") return null
-  const state = new ResponseState()
-  state.type = "basic"
-  state.url = request.urlWithoutFragment
-  state.guard = "immutable"
-  state.statusText = "OK"
-  if (scheme === "data") {
-    const content = dataUrl(state.url)
-    if (content === null) throw new TypeError("fetch: the data: URL is malformed")
-    state.list.append("content-type", content.type)
-    state.body = new Body(null, content.bytes, null)
-    return state
-  }
-  if (scheme === "blob") {
-    const blob = urls().blobOfUrl(address)
-    if (blob === undefined || !files().isBlob(blob)) throw new TypeError("fetch: no Blob has this blob: URL")
-    if (request.method !== "GET")
-      throw new TypeError(`fetch: a blob: URL cannot be asked by ${request.method}`)
-    const { body } = extractBody(blob, "fetch")
-    state.list.append("content-length", String(body.memory().length))
-    state.list.append("content-type", files().blobType(blob))
-    state.body = body
-    return state
-  }
-  throw new TypeError(`fetch: the scheme ${scheme}: cannot be fetched; http:, https:, data: and blob: can`)
-}
-
-const perform = async (request: RequestState): Promise<Response> => {
-  const signal = request.signalIfAny
-  if (signal === null) return makeResponse(await exchange(request, () => {}))
-  if (signal.aborted) {
-    void cancelBody(request, signal.reason)
-    throw signal.reason
-  }
-  const { whenAborted } = events()
-  let stop: () => void = () => {}
-  let onAbort: () => void = () => {}
-  const aborted = new Promise<never>((_resolve, reject) => {
-    onAbort = () => {
-      stop()
-      void cancelBody(request, signal.reason)
-      reject(signal.reason as Error)
-    }
-    whenAborted.add(signal, onAbort)
-  })
-  try {
-    const exchanged = exchange(request, (whenStopped) => {
-      stop = whenStopped
-      if (signal.aborted) stop()
-    })
-    return makeResponse(await Promise.race([exchanged, aborted]))
-  } finally {
-    whenAborted.remove(signal, onAbort)
-  }
-}
-
-const cancelBody = async (request: RequestState, reason: unknown): Promise<void> => {
-  const { body } = request
-  if (body === null || body.inMemory || body.locked) return
-  try {
-    await body.open().cancel(reason)
-  } catch {
-    // the stream's own affair
-  }
-}
-
-const exchange = async (
-  request: RequestState,
-  aborted: (stop: () => void) => void
-): Promise<ResponseState> => {
-  const answered = local(request)
-  if (answered !== null) return answered
-  const bytes = request.body === null ? null : await consumeBytes(request, "fetch")
-  return callHost(request, bytes === null ? "" : native.base64Encode(bytes), aborted)
 }
 
 /**
  * Fetch standard, 5.6, as far as a worker without a network goes: the host sends the request, and says no where the
  * function may not reach that host (the error has the code PERMISSION_DENIED).
  */
-const fetchApi = {
-  fetch(input: Request | string, init?: RequestInit): Promise<Response> {
-    try {
-      return perform(requestState(new Request(input, init)))
-    } catch (error) {
-      return Promise.reject(error)
-    }
-  }
-}
-export const { fetch } = fetchApi
+export const { fetch } = api
 Object.defineProperty(fetch, "length", { value: 1, configurable: true })
+
+/** What the session does with a `result` of the host. One that nobody waits for is ignored. */
+export const hostResult = (result: HostResult): void => more().hostResult(result)
+
+/** Whether a thrown value is a fetch that the host did not allow (PERMISSION_DENIED). */
+export const wasDenied = (thrown: unknown): boolean => more().wasDenied(thrown)

@@ -14,10 +14,8 @@ const isUnsafe = (value: string): boolean => {
 const LANGUAGE = /^[0-9A-Za-z *,\-.;=]*$/
 const LONGEST = 128
 
-/** Removed at every change: they belong to the one who sends. */
-export const NO_CORS_PRIVILEGED: ReadonlySet<string> = new Set(["range"])
-
-export const isNoCorsName = (name: string): boolean => NAMES.has(name)
+/** Whether a caller can take it out: `range` is privileged, and belongs to the one who sends. */
+export const mayDeleteNoCors = (name: string): boolean => NAMES.has(name) || name === "range"
 
 export const isNoCorsSafelisted = (name: string, value: string): boolean => {
   if (!NAMES.has(name) || value.length > LONGEST) return false

@@ -1,3 +1,22 @@
+import {
+  CACHES,
+  CREDENTIALS,
+  extractBody,
+  type Extracted,
+  events,
+  fillHeaders,
+  hasCredentials,
+  headerList,
+  HeaderList,
+  type HeadersInit,
+  isHeaders,
+  makeHeaders,
+  MODES,
+  parseUrl,
+  POLICIES,
+  REDIRECTS,
+  RequestState
+} from "bunbase:fetch"
 import type { AbortSignal } from "../events/AbortSignal.ts"
 import {
   byteString,
@@ -8,12 +27,6 @@ import {
   usvString
 } from "../webidl/convert.ts"
 import { isObject } from "../webidl/isObject.ts"
-import { extractBody, type Extracted } from "./Body.ts"
-import { fillHeaders, type HeadersInit, isHeaders, headerList, makeHeaders } from "./Headers.ts"
-import { HeaderList } from "./HeaderList.ts"
-import { events } from "./lazy.ts"
-import { CACHES, CREDENTIALS, MODES, POLICIES, REDIRECTS, RequestState } from "./RequestState.ts"
-import { hasCredentials, parseUrl } from "./urls.ts"
 
 export interface RequestInit {
   readonly method?: string

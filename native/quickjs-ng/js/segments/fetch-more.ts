@@ -1,0 +1,5 @@
+export { fetchAny, type HostResult, hostResult, wasDenied } from "../fetch-more/fetch.ts"
+export { extractMimeType, serialiseMimeType } from "../fetch-more/mime.ts"
+export { isNoCorsSafelisted, mayDeleteNoCors } from "../fetch-more/noCors.ts"
+export { initialise, type RequestInit } from "../fetch-more/requestInit.ts"
+export { likeResponse } from "../fetch-more/responseLikes.ts"
