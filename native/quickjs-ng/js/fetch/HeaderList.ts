@@ -8,6 +8,9 @@ const EDGE = /^[\t\n\r ]+|[\t\n\r ]+$/g
 const known = new Map<string, string>()
 const MOST_KNOWN = 256
 
+/** A name in lower case, when it was checked before. */
+export const knownName = (name: string): string | undefined => known.get(name)
+
 /** A name in lower case; null where it is no name. */
 export const headerName = (name: string): string | null => {
   const held = known.get(name)

@@ -1,9 +1,13 @@
+import { native } from "bunbase:core"
 import { byteString, illegalInvocation, iteratorMethod, sequence, needArguments } from "../webidl/convert.ts"
 import { describeInterface } from "../webidl/describeInterface.ts"
 import { isObject } from "../webidl/isObject.ts"
 import { forEachPair, iteratesEntries, pairIterator } from "../webidl/pairIterator.ts"
 import { more } from "./lazy.ts"
-import { HeaderList, headerName, isHeaderValue, normalValue, type Pair } from "./HeaderList.ts"
+import { HeaderList, headerName, isHeaderValue, knownName, normalValue, type Pair } from "./HeaderList.ts"
+
+// a function that replaces these harms only itself
+const { ownKeys, getOwnPropertyDescriptor } = Reflect
 
 /**
  * What may be changed. `request` and `response` forbid no names here: a server sets cookies and forwards hosts; what the
@@ -13,6 +17,8 @@ export type Guard = "none" | "request" | "request-no-cors" | "response" | "immut
 
 export type HeadersInit = Headers | Iterable<Iterable<string>> | Readonly<Record<string, string>>
 
+const { getOwnPropertySymbols, keys } = Object
+
 /** Set by the class below. */
 let listIn: (headers: Headers) => HeaderList
 let isHeadersObject: (value: unknown) => value is Headers
@@ -20,15 +26,23 @@ let make: (list: HeaderList, guard: Guard) => Headers
 /** Appends what a caller gave as `headers`. */
 export let fillHeaders: (headers: Headers, init: unknown, what: string) => void
 
+// Most names were seen before and most values are plain: then no conversion and one expression per pair.
+
 const checkedName = (name: unknown, what: string): string => {
+  const known = typeof name === "string" ? knownName(name) : undefined
+  if (known !== undefined) return known
   const text = byteString(name, what)
   const lower = headerName(text)
   if (lower === null) throw new TypeError(`${what}: ${JSON.stringify(text)} is not a valid header name`)
   return lower
 }
 
-const checkedValue = (text: string, what: string): string => {
-  const value = normalValue(text)
+const checkedValue = (given: unknown, what: string): string => {
+  if (typeof given === "string") {
+    const value = normalValue(given)
+    if (isHeaderValue(value)) return value
+  }
+  const value = normalValue(byteString(given, what))
   if (!isHeaderValue(value)) {
     throw new TypeError(`${what}: ${JSON.stringify(value)} is not a valid header value`)
   }
@@ -92,8 +106,9 @@ export class Headers {
     this.#check("set")
     needArguments(arguments.length, 2, "Headers.set")
     const what = "Headers.set"
-    const text = byteString(name, what)
-    const held = checkedValue(byteString(value, what), what)
+    // both are converted before either is checked
+    const text = typeof name === "string" ? name : byteString(name, what)
+    const held = checkedValue(value, what)
     const lower = checkedName(text, what)
     if (!this.#mayChange(what)) return
     if (this.#guard === "request-no-cors" && !more().isNoCorsSafelisted(lower, held)) return
@@ -137,8 +152,9 @@ export class Headers {
   }
 
   #append(name: unknown, value: unknown, what: string): void {
-    const text = byteString(name, what)
-    const held = checkedValue(byteString(value, what), what)
+    // both are converted before either is checked
+    const text = typeof name === "string" ? name : byteString(name, what)
+    const held = checkedValue(value, what)
     const lower = checkedName(text, what)
     this.#mayChange(what)
     if (this.#guard === "request-no-cors") {
@@ -175,9 +191,24 @@ export class Headers {
   }
 
   #fillRecord(init: object, what: string): void {
+    // of a plain object nobody can tell the order in which it is looked at
+    if (native.proxyTarget(init) === null && getOwnPropertySymbols(init).length === 0) {
+      const names = keys(init)
+      const values: Array<string> = []
+      for (const name of names) {
+        const value = (init as Record<string, unknown>)[name]
+        values.push(typeof value === "string" ? value : byteString(value, what))
+      }
+      for (let i = 0; i < names.length; i += 1) this.#append(names[i], values[i], what)
+      return
+    }
+    this.#appendRecord(init, what)
+  }
+
+  #appendRecord(init: object, what: string): void {
     const pairs: Array<Pair> = []
-    for (const key of Reflect.ownKeys(init)) {
-      const own = Reflect.getOwnPropertyDescriptor(init, key)
+    for (const key of ownKeys(init)) {
+      const own = getOwnPropertyDescriptor(init, key)
       if (own === undefined || own.enumerable !== true) continue
       const name = byteString(key, what)
       pairs.push([name, byteString((init as Record<PropertyKey, unknown>)[key], what)])
