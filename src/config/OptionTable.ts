@@ -237,6 +237,12 @@ const programs = [
     value: Value.path,
     description: "Program of QuickJS-NG workers.",
     example: "/usr/lib/bunbase/bunbase-quickjs"
+  }),
+  option("quickjsForkServer", "quickjs_fork_server", {
+    value: Value.choice(["on", "off"]),
+    description:
+      "Fork QuickJS-NG workers from one process that has engine and library loaded (on), or start each by itself (off).",
+    example: "on"
   })
 ]
 

@@ -40,6 +40,8 @@ export interface ServerOptions {
 
   /** The program of QuickJS-NG workers. Where there is none, the server runs with Bun alone. */
   readonly quickjsWorker: string
+  /** `off`: each QuickJS-NG worker is a process started for it alone, instead of forked. */
+  readonly quickjsForkServer: "on" | "off"
 
   readonly metadataDb: string
   readonly logsDb: string
@@ -112,6 +114,7 @@ export const defaultOptions = (dataDir = "data"): ServerOptions => ({
   executionTimeout: Duration.seconds(30),
   memoryMb: 256,
   quickjsWorker: builtQuickJs,
+  quickjsForkServer: "on",
   ...pathsInside(dataDir),
   logRetentionDays: 30,
   maxRequestBytes: 10 * MiB,

@@ -21,7 +21,11 @@ export const make = (runtimes: ReadonlyArray<RuntimeCommand>, quickJsProgram: st
     const quickJs: QuickJsRuntime | null =
       quickJsProgram === null
         ? null
-        : yield* makeQuickJsRuntime({ ...options, binary: quickJsProgram, forkServer: true })
+        : yield* makeQuickJsRuntime({
+            ...options,
+            binary: quickJsProgram,
+            forkServer: server.quickjsForkServer === "on"
+          })
     const byName = new Map<Runtime, RuntimeCommand>(runtimes.map((runtime) => [runtime.runtime, runtime]))
     return WorkerSpawner.of({
       forget: (target) => quickJs?.forget(target),

@@ -150,7 +150,8 @@ export const makeQuickJsRuntime = (
     const spawn = (target: Target, id: WorkerId): Effect.Effect<Worker, StartFailure, Scope.Scope> =>
       Effect.gen(function* () {
         const zygote = options.forkServer ? yield* Effect.promise(() => forkServer.zygote()) : null
-        if (zygote === null) return yield* spawnWorker(command, target, id, { ...options, fetch: fetchRules(target) })
+        if (zygote === null)
+          return yield* spawnWorker(command, target, id, { ...options, fetch: fetchRules(target) })
         const load = loadOf(target)
         if (!target.snapshot) return yield* fork(zygote, load, target, id)
         const snapshot = yield* Effect.promise(() => snapshots.of(target, load, zygote))

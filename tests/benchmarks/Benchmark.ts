@@ -2,10 +2,10 @@ import type { LoadGenerator } from "./load/LoadGenerator.ts"
 import type { RawServer } from "./subjects/RawServer.ts"
 import type { Subject } from "./subjects/Subject.ts"
 
-/** `share`: of what raw does, more is better. `µs`, `ms`: time, less is better. */
-export type Unit = "share" | "µs" | "ms"
+/** `share`: of what raw does, more is better. `µs`, `ms`: time, `MB`: memory, less is better. */
+export type Unit = "share" | "µs" | "ms" | "MB"
 
-export type PromiseId = "S-1" | "S-2" | "S-3" | "S-4" | "S-5" | "S-9"
+export type PromiseId = "S-1" | "S-2" | "S-3" | "S-4" | "S-5" | "S-6" | "S-7" | "S-8" | "S-9"
 
 /**
  * One promise and how it is measured. `Name` names its figures where there is more than one (`p50`, `p95`).
@@ -28,7 +28,8 @@ export interface BenchmarkContext {
   /** For everything random in a benchmark. */
   readonly seed: number
   readonly startLoad: () => LoadGenerator
-  readonly startSubject: () => Promise<Subject>
+  /** The server under test, with these flags. */
+  readonly startSubject: (flags?: ReadonlyArray<string>) => Promise<Subject>
   readonly startRaw: (answer: "hello" | "echo") => Promise<RawServer>
   /** Tells a person who waits how far it is. */
   readonly progress: (what: string) => void
@@ -46,6 +47,9 @@ export interface Effort {
   /** Cold starts and large bodies over all rounds, at least. */
   readonly coldStarts: number
   readonly largeBodies: number
+  /** Workers that are warm while their memory is measured, and QuickJS-NG workers that are warm all at once. */
+  readonly warmWorkers: number
+  readonly crowd: number
 }
 
 export interface Measurement<Name extends string = string> {

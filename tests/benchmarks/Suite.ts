@@ -7,6 +7,9 @@ import { throughputDefault } from "./s2-throughput-default.ts"
 import { warmOverhead } from "./s3-warm-overhead.ts"
 import { warmTail } from "./s4-warm-tail.ts"
 import { coldStart } from "./s5-cold-start.ts"
+import { coldStartQuickJs } from "./s6-cold-start-quickjs.ts"
+import { throughputQuickJs } from "./s7-throughput-quickjs.ts"
+import { warmMemory } from "./s8-warm-memory.ts"
 import { largeBody } from "./s9-large-body.ts"
 import { startRawServer } from "./subjects/RawServer.ts"
 import type { Subject } from "./subjects/Subject.ts"
@@ -18,11 +21,14 @@ export const benchmarks: ReadonlyArray<Benchmark> = [
   warmOverhead,
   warmTail,
   coldStart,
+  coldStartQuickJs,
+  throughputQuickJs,
+  warmMemory,
   largeBody
 ]
 
 export interface Surroundings {
-  readonly startSubject: () => Promise<Subject>
+  readonly startSubject: (flags?: ReadonlyArray<string>) => Promise<Subject>
   readonly progress: (what: string) => void
   /** Ends the run: what was started is stopped, the rest is not measured. */
   readonly interruption: AbortSignal

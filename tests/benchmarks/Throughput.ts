@@ -1,6 +1,6 @@
-import type { FunctionSettings } from "../../src/domain/FunctionSpec.ts"
 import type { BenchmarkContext, Measurement } from "./Benchmark.ts"
 import { hello } from "./functions.ts"
+import type { SubjectSettings } from "./subjects/Subject.ts"
 import { interleave, measure, median, type Round, throughput } from "./Rounds.ts"
 
 const CONNECTIONS = 32
@@ -10,7 +10,7 @@ const BUSY = 0.95
 /** The share of raw's throughput that a hello-world function with these settings reaches over 32 connections. */
 export const measureShare = async (
   context: BenchmarkContext,
-  settings: FunctionSettings
+  settings: SubjectSettings
 ): Promise<Measurement<"share">> => {
   await using subject = await context.startSubject()
   await using raw = await context.startRaw("hello")

@@ -21,6 +21,21 @@ export const descriptorsOf = (pid: number): ReadonlyArray<string> =>
     }
   })
 
+export const childrenOf = (pid: number): ReadonlyArray<number> =>
+  processes()
+    .filter((one) => one.parent === pid && one.state !== "Z")
+    .map((one) => one.pid)
+
+export const commandOf = (pid: number): string =>
+  readFileSync(`/proc/${pid}/cmdline`, "utf8").replaceAll("\0", " ")
+
+/** A process's proportional share of the memory that it uses (PSS), in bytes. */
+export const pssOf = (pid: number): number => {
+  const kilobytes = /^Pss:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${pid}/smaps_rollup`, "utf8"))?.[1]
+  if (kilobytes === undefined) throw new Error(`the memory of process ${pid} cannot be read`)
+  return Number(kilobytes) * 1024
+}
+
 export const isAlive = (pid: number): boolean =>
   processes().some((one) => one.pid === pid && one.state !== "Z")
 
