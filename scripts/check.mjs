@@ -30,12 +30,12 @@ const checkTypes = () => {
     process.stdout.write(`${found.error?.message ?? ""}${found.stdout ?? ""}${found.stderr ?? ""}\n`)
     return false
   }
-  return run(found.stdout.trim(), [
-    "--project",
-    "tsconfig.json",
-    "--pretty",
-    String(process.stdout.isTTY === true)
-  ])
+  const projects = ["tsconfig.json", "native/quickjs-ng/js/tsconfig.json"]
+  return projects
+    .map((project) =>
+      run(found.stdout.trim(), ["--project", project, "--pretty", String(process.stdout.isTTY === true)])
+    )
+    .every(Boolean)
 }
 
 /** A new folder of src has no import rules until somebody writes them: that must not go unnoticed. */

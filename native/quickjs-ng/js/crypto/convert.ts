@@ -1,4 +1,4 @@
-import { bytesOfSource, isArrayBuffer } from "../webidl/bytes.ts"
+import { bytesOfSource } from "../webidl/bytes.ts"
 import { isObject } from "../webidl/isObject.ts"
 
 /** A copy of what a BufferSource holds: the caller may change it while the operation is under way. */
@@ -11,8 +11,6 @@ export const bytesOf = (value: unknown, what: string): Uint8Array => {
 /** A member of a dictionary that may be left out. */
 export const optionalBytes = (value: unknown, what: string): Uint8Array | undefined =>
   value === undefined ? undefined : bytesOf(value, what)
-
-export const isBufferSource = (value: unknown): boolean => ArrayBuffer.isView(value) || isArrayBuffer(value)
 
 /** `[EnforceRange] unsigned long` and shorter ones. */
 export const enforceRange = (value: unknown, max: number, what: string): number => {
