@@ -52,6 +52,13 @@ export const adaptStreamsLibrary = (original: string, slots: string): string => 
     1
   )
 
+  // pipeTo: what is enqueued is not written before whoever enqueues has gone on
+  source = replaceAll(
+    source,
+    /_chunkSteps\((\w)\)\{(this\._state\._currentWrite=[^}]*?,this\._resolvePromise\(!1\))\}/g,
+    "_chunkSteps($1){soon(()=>{$2})}",
+    1
+  )
   // an async_sequence of WebIDL is made of objects: strings are none
   source = replaceAll(
     source,
@@ -96,7 +103,7 @@ export const adaptStreamsLibrary = (original: string, slots: string): string => 
   }
   const declared = [...names].map((name) => `$${name}=slot(${JSON.stringify(name.slice(1))})`)
 
-  return `import{isAbortSignal,newAbortController,notWhenAborted,slot,whenAborted}from${JSON.stringify(slots)};var ${declared.join(",")};${source}
+  return `import{isAbortSignal,newAbortController,notWhenAborted,slot,soon,whenAborted}from${JSON.stringify(slots)};var ${declared.join(",")};${source}
 export{${acquireReader} as acquireReader,${cancel} as cancelStream,${isLocked} as isLocked,${isReadableStream} as isReadableStream,${read} as readInto,${iteratorPrototype} as asyncIteratorPrototype,$_chunkSteps as chunkSteps,$_closeSteps as closeSteps,$_disturbed as disturbed,$_errorSteps as errorSteps};
 `
 }

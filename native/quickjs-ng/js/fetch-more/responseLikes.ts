@@ -18,7 +18,12 @@ import { isObject } from "../webidl/isObject.ts"
 
 // Responses of other makes (a polyfill's, a test double's): `status`, `headers`, and `arrayBuffer()` or `body`.
 
+// what the session works with once the function runs: one that replaces these harms only itself
 const { isArray } = Array
+const { is, keys: keysOf } = Object
+const { apply } = Reflect
+const { stringify } = JSON
+const { iterator } = Symbol
 const HINT = "return a Response, for example new Response(text) or Response.json(value)"
 
 /** What it was that the handler returned, in a few words. */
@@ -27,7 +32,7 @@ const describe = (value: unknown): string => {
   if (value === null) return "null"
   switch (typeof value) {
     case "object": {
-      const keys = Object.keys(value)
+      const keys = keysOf(value)
       if (isArray(value)) return "an array"
       const name = (value as { constructor?: { name?: unknown } }).constructor?.name
       if (typeof name === "string" && name !== "Object" && name !== "") return `a ${name}`
@@ -40,7 +45,7 @@ const describe = (value: unknown): string => {
     case "bigint":
       return `the bigint ${value}n`
     default:
-      return `the ${typeof value} ${Object.is(value, -0) ? "-0" : String(value)}`
+      return `the ${typeof value} ${is(value, -0) ? "-0" : String(value)}`
   }
 }
 
@@ -93,8 +98,7 @@ export const likeResponse = (value: unknown): Answer | Promise<Answer> => {
 
 const likeAnswer = async (status: number, headers: string, like: ResponseLike): Promise<Answer> => {
   const { arrayBuffer } = like
-  const body: unknown =
-    typeof arrayBuffer === "function" ? await Reflect.apply(arrayBuffer, like, []) : like.body
+  const body: unknown = typeof arrayBuffer === "function" ? await apply(arrayBuffer, like, []) : like.body
   if (body === null || body === undefined) return { status, headers, body: null }
   const bytes = bytesOfSource(body)
   if (bytes !== null) return bodyAnswer(status, headers, bytes)
@@ -120,24 +124,23 @@ const anyHeaders = (from: unknown): HeaderList => {
   const addOne = (name: string, held: unknown): void => {
     const lower = headerName(name)
     const value = normalValue(`${held as string}`)
-    if (lower === null) throw new TypeError(`${JSON.stringify(name)} is not a valid header name`)
-    if (!isHeaderValue(value)) throw new TypeError(`${JSON.stringify(value)} is not a valid header value`)
+    if (lower === null) throw new TypeError(`${stringify(name)} is not a valid header name`)
+    if (!isHeaderValue(value)) throw new TypeError(`${stringify(value)} is not a valid header value`)
     list.append(lower, value)
   }
   const add = (name: unknown, held: unknown): void => {
     if (isArray(held)) for (const one of held) addOne(`${name as string}`, one)
     else addOne(`${name as string}`, held)
   }
-  if (Symbol.iterator in from) {
+  if (iterator in from) {
     const { getSetCookie } = from as { readonly getSetCookie?: unknown }
-    const cookies: unknown =
-      typeof getSetCookie === "function" ? Reflect.apply(getSetCookie, from, []) : undefined
+    const cookies: unknown = typeof getSetCookie === "function" ? apply(getSetCookie, from, []) : undefined
     for (const pair of from as Iterable<readonly [unknown, unknown]>) {
       if (cookies === undefined || String(pair[0]).toLowerCase() !== "set-cookie") add(pair[0], pair[1])
     }
     if (cookies !== undefined) add("set-cookie", cookies)
   } else {
-    for (const name of Object.keys(from)) add(name, (from as Record<string, unknown>)[name])
+    for (const name of keysOf(from)) add(name, (from as Record<string, unknown>)[name])
   }
   return list
 }

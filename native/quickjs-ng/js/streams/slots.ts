@@ -41,3 +41,10 @@ export const whenAborted = (signal: AbortSignal, algorithm: () => void): void =>
 
 export const notWhenAborted = (signal: AbortSignal, algorithm: () => void): void =>
   events().whenAborted.remove(signal, algorithm)
+
+const { then } = Promise.prototype
+const resolved = Promise.resolve()
+/** Runs in a microtask. `run` must not throw. */
+export const soon = (run: () => void): void => {
+  Reflect.apply(then, resolved, [run])
+}
