@@ -1,4 +1,5 @@
-import { accessSync, constants, readFileSync } from "node:fs"
+import { Either, Schema } from "effect"
+import { accessSync, constants, readFileSync, statSync } from "node:fs"
 import { dirname, join } from "node:path"
 
 /** Where the program of QuickJS-NG workers lies, or why this installation has none. */
@@ -11,21 +12,33 @@ const CAUSE_FILE = "unavailable.json"
 const isExecutable = (path: string): boolean => {
   try {
     accessSync(path, constants.X_OK)
-    return true
+    return statSync(path).isFile()
   } catch {
     return false
   }
 }
 
-/** What the build step wrote about why it did not build: `{"reason": text}`. */
+/** What the build step writes; it may be damaged. */
+const Cause = Schema.parseJson(
+  Schema.Struct({
+    reason: Schema.NonEmptyTrimmedString,
+    what_to_do: Schema.optional(Schema.Array(Schema.String))
+  })
+)
+const decodeCause = Schema.decodeUnknownEither(Cause)
+
+/** Why it was not built and what to do about it, as far as the build step has said so. */
 const causeIn = (file: string): string | null => {
+  let text: string
   try {
-    const written: unknown = JSON.parse(readFileSync(file, "utf8"))
-    if (typeof written !== "object" || written === null || !("reason" in written)) return null
-    return typeof written.reason === "string" && written.reason.trim() !== "" ? written.reason.trim() : null
+    text = readFileSync(file, "utf8")
   } catch {
     return null
   }
+  const cause = decodeCause(text)
+  if (Either.isLeft(cause)) return null
+  const { reason, what_to_do: advice = [] } = cause.right
+  return [reason, ...advice].map((sentence) => sentence.replace(/\.?$/, ".")).join(" ")
 }
 
 /** Looks for the program at `path`. Where there is none the reason says what is missing and what to do, in one sentence. */
@@ -37,6 +50,6 @@ export const findQuickJs = (path: string): QuickJsProgram => {
     reason:
       cause === null
         ? "this installation has no QuickJS-NG worker; build it with: npm run setup, or use bun"
-        : `this installation has no QuickJS-NG worker, because it could not be built: ${cause}; mend that and run: npm run setup, or use bun`
+        : `this installation has no QuickJS-NG worker, because it could not be built: ${cause} Or use bun.`
   }
 }

@@ -7,6 +7,9 @@ import type { ForkedEnd, Zygote } from "./Zygote.ts"
 /** Between a closed wire and the fork server's word on why there was no worker. */
 const REFUSAL_MS = 50
 
+/** How the QuickJS-NG worker ends when its engine has run out of memory. */
+export const MEMORY_EXIT_CODE = 12
+
 /** Ends that a process which has run out of memory comes to: the kernel's own, and the engine's and libc's. */
 const MEMORY_SIGNALS = new Set(["SIGKILL", "SIGABRT", "SIGSEGV", "SIGBUS", "SIGILL", "SIGTRAP"])
 /** From this share of its limit on, a sudden death is put down to memory: the last allocation is what did not fit. */
@@ -18,7 +21,10 @@ const MEMORY_SHARE = 0.9
  */
 export const faultOf = (end: ForkedEnd | null, memoryMb: number, killed: boolean): WorkerFault => {
   if (end === null) return { kind: "signal", reason: "was ended along with its fork server" }
-  if (end.signal === null) return { kind: "exit", reason: `exited with code ${end.code ?? 0}` }
+  if (end.signal === null) {
+    const kind = end.code === MEMORY_EXIT_CODE ? "memory" : "exit"
+    return { kind, reason: `exited with code ${end.code ?? 0}` }
+  }
   const atLimit = end.maxRssKb !== null && end.maxRssKb >= memoryMb * 1024 * MEMORY_SHARE
   return {
     kind: !killed && atLimit && MEMORY_SIGNALS.has(end.signal) ? "memory" : "signal",

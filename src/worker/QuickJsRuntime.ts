@@ -4,7 +4,7 @@ import { DeploymentFailed } from "../domain/Errors.ts"
 import type { WorkerId } from "../domain/Ids.ts"
 import type { Target } from "../domain/Invocation.ts"
 import { type LoadPayload, PROTOCOL_FD_VARIABLE, type WorkerLimits } from "../protocol/worker/Wire.ts"
-import { forkedBody } from "./ForkedWorker.ts"
+import { forkedBody, MEMORY_EXIT_CODE } from "./ForkedWorker.ts"
 import { ForkServer } from "./ForkServer.ts"
 import { fetchBudget, type FetchRules } from "./HostFetch.ts"
 import type { RuntimeCommand } from "./RuntimeCommand.ts"
@@ -49,6 +49,7 @@ export const loadOf = (target: Target): LoadPayload => ({
 export const quickJsCommand = (binary: string): RuntimeCommand => ({
   runtime: "quickjs-ng",
   transport: "descriptor",
+  memoryExitCode: MEMORY_EXIT_CODE,
   command: () => [binary],
   load: loadOf,
   environment: () => ({

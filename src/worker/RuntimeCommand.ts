@@ -5,6 +5,8 @@ import type { LoadPayload } from "../protocol/worker/Wire.ts"
 /** How a runtime's worker is started for a target. */
 export interface RuntimeCommand {
   readonly runtime: Runtime
+  /** The exit code by which the program says that it has run out of memory (FN_003). */
+  readonly memoryExitCode?: number
   /** Program and arguments for a worker of this target. */
   readonly command: (target: Target) => ReadonlyArray<string>
   /** For a program that loads nothing by itself: the bundle that it is told to load once it runs. */

@@ -85,7 +85,7 @@ const start = (
           detached: true,
           stdio: ["ignore", "pipe", "pipe", "socket-fd"]
         })
-        return spawnedBody(child, folder, runtime.load?.(target) ?? null)
+        return spawnedBody(child, folder, runtime.load?.(target) ?? null, runtime.memoryExitCode)
       } catch (cause) {
         discardWorkerFolder(folder)
         throw cause
@@ -102,19 +102,27 @@ const signalGroup = (child: Child, signal: "SIGTERM" | "SIGKILL"): void => {
   }
 }
 
-const describeExit = (child: Child): WorkerFault =>
+const describeExit = (child: Child, memoryExitCode: number | undefined): WorkerFault =>
   child.signalCode === null
-    ? { kind: "exit", reason: `exited with code ${child.exitCode}` }
+    ? {
+        kind: child.exitCode === memoryExitCode ? "memory" : "exit",
+        reason: `exited with code ${child.exitCode}`
+      }
     : { kind: "signal", reason: `was ended by ${child.signalCode}` }
 
-const spawnedBody = (child: Child, folder: string, load: SpawnedBody["load"]): SpawnedBody => ({
+const spawnedBody = (
+  child: Child,
+  folder: string,
+  load: SpawnedBody["load"],
+  memoryExitCode: number | undefined
+): SpawnedBody => ({
   child,
   pid: () => child.pid,
   open: (transport, events) => transport.open({ fd: child.stdio[3] as number }, events),
   load,
   booted: () => null,
   hungUp: () => {},
-  gone: child.exited.then(() => describeExit(child)),
+  gone: child.exited.then(() => describeExit(child, memoryExitCode)),
   isGone: () => child.exitCode !== null || child.signalCode !== null,
   signal: (signal) => signalGroup(child, signal),
   discard: () => {
