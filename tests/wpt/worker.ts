@@ -7,8 +7,8 @@ import { LineDecoder } from "../../src/protocol/worker/LineDecoder.ts"
 export type Runtime = "quickjs-ng" | "bun"
 
 const at = (path: string): string => fileURLToPath(new URL(`../../${path}`, import.meta.url))
-/** Where `make` leaves the QuickJS-NG worker; BUNBASE_QUICKJS_WORKER names another one, such as a sanitizer build. */
-const quickjs = process.env["BUNBASE_QUICKJS_WORKER"] ?? at("native/quickjs-ng/build/release/bunbase-quickjs")
+/** The native worker, as the set-up builds it; another build of it, where QUICKJS_WORKER names one. */
+const quickjs = process.env["QUICKJS_WORKER"] ?? at("native/quickjs-ng/build/release/bunbase-quickjs")
 
 export const isBuilt = (runtime: Runtime): boolean => runtime === "bun" || existsSync(quickjs)
 
@@ -21,9 +21,13 @@ export interface OneCall {
   readonly bundle: string
   /** The request's body. */
   readonly body?: string
-  /** When the worker is killed, ms. */
+  /** The invocation's deadline, ms; a worker that does not heed it is killed soon after. */
   readonly timeoutMs: number
+  readonly env?: Readonly<Record<string, string>>
 }
+
+/** How long after the deadline a worker is killed, ms. */
+const GRACE_MS = 3_000
 
 const lines = async function* (stream: ReadableStream<Uint8Array>): AsyncGenerator<Uint8Array> {
   const whole: Array<Uint8Array> = []
@@ -43,17 +47,23 @@ const lines = async function* (stream: ReadableStream<Uint8Array>): AsyncGenerat
  * Starts a worker by itself, calls its function once through the worker protocol, and ends it. The answer's body as text;
  * throws what else came instead.
  */
-export const callOnce = async ({ runtime, bundle, body = "", timeoutMs }: OneCall): Promise<string> => {
+export const callOnce = async ({
+  runtime,
+  bundle,
+  body = "",
+  timeoutMs,
+  env = {}
+}: OneCall): Promise<string> => {
   const child = Bun.spawn([...commandOf(runtime), "--bundle", bundle], {
     stdio: ["pipe", "pipe", "pipe"],
-    env: { PATH: process.env["PATH"] ?? "/usr/bin:/bin" }
+    env: { PATH: process.env["PATH"] ?? "/usr/bin:/bin", ...env }
   })
   const stderr = new Response(child.stderr).text()
   let late = false
   const limit = setTimeout(() => {
     late = true
     child.kill("SIGKILL")
-  }, timeoutMs)
+  }, timeoutMs + GRACE_MS)
   try {
     for await (const line of lines(child.stdout)) {
       const decoded = decodeWorkerMessage(line)
@@ -79,7 +89,9 @@ export const callOnce = async ({ runtime, bundle, body = "", timeoutMs }: OneCal
       }
     }
     await child.exited
-    const how = late ? `was killed after ${timeoutMs} ms` : `ended (${child.signalCode ?? child.exitCode})`
+    const how = late
+      ? `was killed after ${timeoutMs + GRACE_MS} ms`
+      : `ended (${child.signalCode ?? child.exitCode})`
     throw new Error(`the worker ${how} before it answered\n${(await stderr).slice(-1_000)}`.trim())
   } finally {
     clearTimeout(limit)

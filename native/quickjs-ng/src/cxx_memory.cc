@@ -1,6 +1,7 @@
 /*
- * The memory of C++ (ada's) is counted and limited with the engine's. C++ has no way here to be told that there is none
- * (no exceptions), so the worker ends with the exit code that says it; big inputs are refused before (url_text.h).
+ * The memory of C++ (ada's) is counted and limited with the engine's. C++ cannot be told here that there is none left (it
+ * is compiled without exceptions), so callers ask for room before, where the engine can throw (url_text.h). Where that was
+ * not enough, the worker ends with the exit code that says it.
  */
 #include <cstdlib>
 #include <new>

@@ -225,6 +225,11 @@ JSValue js_serialize_form(JSContext *ctx, JSValueConst, int, JSValueConst *argv)
     Text text(ctx, item);
     JS_FreeValue(ctx, item);
     if (text.failed()) return JS_EXCEPTION;
+    const size_t needed = out.size() + 1 + text.view().size() * 3;
+    if (needed > out.capacity()) {
+      if (!bb::has_room(ctx, needed * 2)) return JS_EXCEPTION;
+      out.reserve(needed * 2);
+    }
     if (i > 0) out.push_back(i % 2 == 0 ? '&' : '=');
     encode_form_text(out, text.view());
     if (out.size() > bb::longest_text * 3) return JS_ThrowRangeError(ctx, "the form's text is too long");

@@ -13,8 +13,18 @@ namespace bb {
 
 /* Longer texts are refused: ada counts in 32 bits, and percent-encoding makes nine bytes of one code unit. */
 constexpr size_t longest_text = size_t{1} << 26;
-/* From here on it is looked whether the memory limit has room for what ada will take. */
-constexpr size_t worth_a_look = 4096;
+/* What a call of ada takes at most beside its texts. */
+constexpr size_t small_things = size_t{1} << 14;
+
+/*
+ * Whether the memory limit has room for so much; an exception is pending where it has not. C++ cannot go on without the
+ * memory that it asks for (cxx_memory.cc), so it is asked before, where the engine can still throw.
+ */
+inline bool has_room(JSContext *ctx, size_t bytes) {
+  void *room = js_malloc(ctx, bytes);
+  js_free(ctx, room);
+  return room != nullptr;
+}
 
 /* A string of the engine as well-formed UTF-8: lone surrogates are U+FFFD. */
 class Text {
@@ -25,11 +35,8 @@ class Text {
     if (length_ > longest_text) {
       JS_ThrowRangeError(ctx, "the text is too long: %zu bytes of at most %zu", length_, longest_text);
       drop();
-    } else if (length_ > worth_a_look) {
-      /* ada's memory is not the engine's: what it can need has to fit into the limit, or it is out of memory here */
-      void *room = js_malloc(ctx, length_ * 8);
-      if (room == nullptr) drop();
-      js_free(ctx, room);
+    } else if (!has_room(ctx, small_things + length_ * 8)) {
+      drop();
     }
     if (raw_ != nullptr) replace_surrogates();
   }

@@ -146,6 +146,9 @@ using Pattern = ada::url_pattern<Regex>;
 
 JSClassID pattern_class;
 
+/* What compiling a pattern of eight components takes beside its texts; most of it is given back. */
+constexpr size_t pattern_memory = size_t{1} << 16;
+
 void finalize(JSRuntime *runtime, JSValueConst object) {
   engine_runtime = runtime;
   delete static_cast<Pattern *>(JS_GetOpaque(object, pattern_class));
@@ -221,7 +224,7 @@ class Input {
 JSValue js_new(JSContext *ctx, JSValueConst, int, JSValueConst *argv) {
   enter(ctx);
   Input input(ctx, argv[0], argv[1]);
-  if (!input.ok()) return JS_EXCEPTION;
+  if (!input.ok() || !bb::has_room(ctx, pattern_memory)) return JS_EXCEPTION;
   ada::url_pattern_options options;
   options.ignore_case = JS_ToBool(ctx, argv[2]) == 1;
   auto pattern = ada::parse_url_pattern<Regex>(std::move(input.value()), input.base(), &options);
