@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest"
 import { MAX_LOG_BYTES } from "../../src/guest/bun/Lines.ts"
-import { functionFixture, GuestProcess } from "../support/GuestProcess.ts"
+import { functionFixture, GuestProcess, guestRuntimes, useRuntime } from "../support/GuestProcess.ts"
 
 type Said = ReadonlyArray<readonly [level: string, message: string | RegExp]>
 
@@ -91,14 +91,6 @@ const said: ReadonlyArray<readonly [path: string, lines: Said]> = [
       ["error", "2 1 [ 1, 2 ]"]
     ]
   ],
-  [
-    "/modules",
-    [
-      ["info", "node:console"],
-      ["error", "a Console of its own"],
-      ["info", "written in two"]
-    ]
-  ],
   ["/error", [["error", /^TypeError: logged, not thrown(\n +at .*speaks\.js:\d+:\d+\)?)+$/]]],
   [
     "/errors",
@@ -115,58 +107,105 @@ const said: ReadonlyArray<readonly [path: string, lines: Said]> = [
   ]
 ]
 
-describe("the console", () => {
-  test("becomes log messages of the invocation, formatted as Bun formats", async () => {
-    const guest = await GuestProcess.ready({ bundle: functionFixture("valid/speaks.js") })
-    for (const [path, lines] of said) {
-      const id = guest.begin({ path })
-      expect(await guest.answer(id), path).toMatchObject({ type: "response", text: "said" })
-      const logs = guest.logs(id)
-      expect(
-        logs.map(({ level }) => level),
-        path
-      ).toEqual(lines.map(([level]) => level))
-      for (const [i, [, message]] of lines.entries()) {
-        const text = logs[i]?.message ?? ""
-        expect({
-          path,
-          text,
-          fits: typeof message === "string" ? text === message : message.test(text)
-        }).toEqual({
-          path,
-          text,
-          fits: true
-        })
+/** Node's ways to the console: on Bun only. */
+const saidByModules: (typeof said)[number] = [
+  "/modules",
+  [
+    ["info", "node:console"],
+    ["error", "a Console of its own"],
+    ["info", "written in two"]
+  ]
+]
+
+describe.each(guestRuntimes)("on %s", (runtime) => {
+  useRuntime(runtime)
+
+  describe("the console", () => {
+    test("becomes log messages of the invocation, formatted as Bun formats", async () => {
+      const guest = await GuestProcess.ready({ bundle: functionFixture("valid/speaks.js") })
+      for (const [path, lines] of runtime === "bun" ? [...said, saidByModules] : said) {
+        const id = guest.begin({ path })
+        expect(await guest.answer(id), path).toMatchObject({ type: "response", text: "said" })
+        const logs = guest.logs(id)
+        expect(
+          logs.map(({ level }) => level),
+          path
+        ).toEqual(lines.map(([level]) => level))
+        for (const [i, [, message]] of lines.entries()) {
+          const text = logs[i]?.message ?? ""
+          expect({
+            path,
+            text,
+            fits: typeof message === "string" ? text === message : message.test(text)
+          }).toEqual({
+            path,
+            text,
+            fits: true
+          })
+        }
       }
-    }
-    expect(guest.logs("")).toEqual([])
-    expect(guest.violations).toEqual([])
-  })
+      expect(guest.logs("")).toEqual([])
+      expect(guest.violations).toEqual([])
+    })
 
-  test("a log line is cut at 64 KiB, with a note, between characters", async () => {
-    const guest = await GuestProcess.ready({ bundle: functionFixture("valid/speaks.js") })
-    const id = guest.begin({ path: "/long" })
-    await guest.answer(id)
-    const [ascii, euro, emoji, whole] = guest.logs(id).map(({ message }) => message)
-    for (const [text, size] of [
-      [ascii, 70_000],
-      [euro, 210_000],
-      [emoji, 160_000]
-    ] as const) {
-      expect(Buffer.byteLength(text as string)).toBeLessThanOrEqual(MAX_LOG_BYTES)
-      expect(Buffer.byteLength(text as string)).toBeGreaterThan(MAX_LOG_BYTES - 100)
-      expect(text).toMatch(new RegExp(`… \\[cut: \\d+ of ${size} bytes\\]$`))
-      expect((text as string).isWellFormed()).toBe(true)
-    }
-    expect(whole).toBe("b".repeat(65_536))
-  })
+    test("a log line is cut at 64 KiB, with a note, between characters", async () => {
+      const guest = await GuestProcess.ready({ bundle: functionFixture("valid/speaks.js") })
+      const id = guest.begin({ path: "/long" })
+      await guest.answer(id)
+      const [ascii, euro, emoji, whole] = guest.logs(id).map(({ message }) => message)
+      for (const [text, size] of [
+        [ascii, 70_000],
+        [euro, 210_000],
+        [emoji, 160_000]
+      ] as const) {
+        expect(Buffer.byteLength(text as string)).toBeLessThanOrEqual(MAX_LOG_BYTES)
+        expect(Buffer.byteLength(text as string)).toBeGreaterThan(MAX_LOG_BYTES - 100)
+        expect(text).toMatch(new RegExp(`… \\[cut: \\d+ of ${size} bytes\\]$`))
+        expect((text as string).isWellFormed()).toBe(true)
+      }
+      expect(whole).toBe("b".repeat(65_536))
+    })
 
-  test("log lines are out before a loop that never ends, and before the answer", async () => {
-    const guest = await GuestProcess.ready({ bundle: functionFixture("valid/spins.js") })
-    const id = guest.begin()
-    expect(await guest.logged("before the loop")).toMatchObject({ id })
-  })
+    test("log lines are out before a loop that never ends, and before the answer", async () => {
+      const guest = await GuestProcess.ready({ bundle: functionFixture("valid/spins.js") })
+      const id = guest.begin()
+      expect(await guest.logged("before the loop")).toMatchObject({ id })
+    })
 
+    test("each line is its own invocation's, with 50 in flight, in every asynchronous context", async () => {
+      const guest = await GuestProcess.ready({ bundle: functionFixture("valid/attribution-web.js") })
+      expect(guest.logs("")).toEqual([{ level: "info", message: "at import" }])
+      const names = Array.from({ length: 50 }, (_, i) => `n${i}`)
+      const ids = names.map((name, i) => guest.begin({ url: `/?name=${name}&of=50&wait=${(i * 7) % 11}` }))
+      for (const [i, id] of ids.entries()) {
+        const name = names[i] as string
+        expect(await guest.answer(id)).toMatchObject({ type: "response", text: name })
+        expect(guest.logs(id).map(({ message }) => message)).toEqual([
+          `${name} start`,
+          `${name} after the gate`,
+          `${name} after a timer`,
+          `${name} in a microtask`,
+          `${name} in an interval`,
+          `${name} in a reaction`,
+          `${name} in a thenable`,
+          `${name} in a generator`,
+          `${name} in an event`,
+          `${name} in a stream`
+        ])
+      }
+      // what was said came before the answer
+      for (const id of ids) {
+        const last = guest.messages.findLastIndex((message) => message.id === id)
+        expect(guest.messages[last]?.type).toBe("response")
+      }
+      expect(guest.logs("")).toHaveLength(1)
+      expect(guest.violations).toEqual([])
+    })
+  })
+})
+
+// Bun only, from here: it is about the ways in which Node and Bun print and call back.
+describe("the console in the callbacks of Node's modules", () => {
   test("each line is its own invocation's, with 50 in flight, in every asynchronous context", async () => {
     const guest = await GuestProcess.ready({ bundle: functionFixture("valid/attribution.js") })
     expect(guest.logs("")).toEqual([{ level: "info", message: "at import" }])

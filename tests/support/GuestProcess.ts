@@ -1,5 +1,6 @@
+import { existsSync, readFileSync } from "node:fs"
 import { fileURLToPath } from "node:url"
-import { onTestFinished } from "vitest"
+import { beforeEach, onTestFinished } from "vitest"
 import { GUEST_FLAGS } from "../../src/guest/bun/flags.ts"
 import { decodeWorkerMessage } from "../../src/protocol/worker/decodeWorkerMessage.ts"
 import { LineDecoder } from "../../src/protocol/worker/LineDecoder.ts"
@@ -13,6 +14,40 @@ import type {
 
 /** The guest's program, as a host runs it. */
 export const guestProgram = fileURLToPath(new URL("../../src/guest/bun/main.ts", import.meta.url))
+
+/** The native worker's program, as the set-up builds it; another build of it, where QUICKJS_WORKER names one. */
+export const nativeProgram =
+  process.env["QUICKJS_WORKER"] ??
+  fileURLToPath(new URL("../../native/quickjs-ng/build/release/bunbase-quickjs", import.meta.url))
+
+export type GuestRuntime = "bun" | "quickjs-ng"
+
+const nativeRuntimes = (): ReadonlyArray<GuestRuntime> => {
+  const cause = new URL("../../native/quickjs-ng/build/unavailable.json", import.meta.url)
+  if (existsSync(nativeProgram) || !existsSync(cause)) return ["quickjs-ng"]
+  const { reason } = JSON.parse(readFileSync(cause, "utf8")) as { readonly reason: string }
+  console.warn(`The cases on quickjs-ng are not run: this machine could not build its worker (${reason})`)
+  return []
+}
+
+/** The runtimes that a table of cases is run on. Where the native worker could not be built, one line says so. */
+export const guestRuntimes: ReadonlyArray<GuestRuntime> = ["bun", ...nativeRuntimes()]
+
+/** How a host starts a guest of a runtime; its options follow. */
+export const guestCommand = (runtime: GuestRuntime, program?: string): ReadonlyArray<string> =>
+  runtime === "bun" ? [process.execPath, ...GUEST_FLAGS, program ?? guestProgram] : [program ?? nativeProgram]
+
+let current: GuestRuntime = "bun"
+
+/** Makes a runtime the one that the guests of this suite are started with. */
+export const useRuntime = (runtime: GuestRuntime): void => {
+  beforeEach(() => {
+    current = runtime
+    return () => {
+      current = "bun"
+    }
+  })
+}
 
 /** A function file of `fixtures/functions`, by its name there: `valid/echo.js`. */
 export const functionFixture = (name: string): string =>
@@ -30,6 +65,7 @@ export interface GuestOptions {
   readonly env?: Readonly<Record<string, string>>
   readonly cwd?: string
   readonly program?: string
+  readonly runtime?: GuestRuntime
 }
 
 /** How an invocation was answered. */
@@ -91,9 +127,7 @@ export class GuestProcess {
   static async start(options: GuestOptions = {}): Promise<GuestProcess> {
     const transport = options.transport ?? "descriptor"
     const command = [
-      process.execPath,
-      ...GUEST_FLAGS,
-      options.program ?? guestProgram,
+      ...guestCommand(options.runtime ?? current, options.program),
       ...(options.bundle === undefined ? [] : ["--bundle", options.bundle]),
       ...(options.handler === undefined ? [] : ["--handler", options.handler])
     ]

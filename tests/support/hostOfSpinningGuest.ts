@@ -2,10 +2,8 @@
  * A host for one test: starts a guest whose function never gives the thread back, prints the guest's process id once it
  * spins, and waits to be killed. The guest has this process's standard output: it ends when both of them have.
  */
-import { GUEST_FLAGS } from "../../src/guest/bun/flags.ts"
-
-const [program, bundle] = process.argv.slice(2) as [string, string]
-const child = Bun.spawn([process.execPath, ...GUEST_FLAGS, program, "--bundle", bundle], {
+const [bundle, ...command] = process.argv.slice(2) as [string, ...Array<string>]
+const child = Bun.spawn([...command, "--bundle", bundle], {
   stdio: ["ignore", "inherit", "inherit", "pipe"],
   env: { BUNBASE_PROTOCOL_FD: "3", BUNBASE_HOST_PID: String(process.pid) }
 })

@@ -59,7 +59,7 @@ for (const name of names) {
     throw: false
   })
   if (!built.success) {
-    for (const log of built.logs) console.error(String(log))
+    for (const log of built.logs) process.stderr.write(`${String(log)}\n`)
     process.exit(1)
   }
   const text = await (built.outputs[0] as Bun.BuildArtifact).text()

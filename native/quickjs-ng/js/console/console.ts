@@ -1,5 +1,4 @@
-import { native, speaker } from "bunbase:core"
-import { describeError } from "./describeError.ts"
+import { native, ownFrames, speaker } from "bunbase:core"
 import { format } from "./format.ts"
 import { inspect, type InspectOptions } from "./inspect.ts"
 import { table } from "./table.ts"
@@ -60,7 +59,7 @@ const methods = {
     speaker().say("info", text)
   },
   trace(...args: Array<unknown>): void {
-    const here = describeError(new Error("")).split("\n").slice(2).join("\n")
+    const here = ownFrames(new Error().stack ?? "").trimEnd()
     const title = args.length === 0 ? "Trace" : `Trace: ${format(args)}`
     speaker().say("info", here === "" ? title : `${title}\n${here}`)
   },

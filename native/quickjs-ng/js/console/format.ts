@@ -1,3 +1,4 @@
+import { showError } from "bunbase:core"
 import { inspect } from "./inspect.ts"
 
 const asString = String
@@ -19,7 +20,7 @@ export const format = (args: ReadonlyArray<unknown>): string => {
   for (let i = next; i < args.length; i += 1) {
     const arg = args[i]
     if (i > 0) text += " "
-    text += typeof arg === "string" ? arg : inspect(arg)
+    text += typeof arg === "string" ? arg : (showError(arg) ?? inspect(arg))
   }
   return text
 }

@@ -14,7 +14,11 @@ const KEPT: ReadonlyArray<string> = [
   "BUNBASE_RUNTIME"
 ]
 
-const isInternal = (name: string): boolean => name.startsWith("BUNBASE_") && !KEPT.includes(name)
+/** Settings of the other runtime, which no function ever sees. */
+const RUNTIME: ReadonlyArray<string> = ["BUN_RUNTIME_TRANSPILER_CACHE_PATH", "BUN_FEATURE_FLAG_NO_ORPHANS"]
+
+const isInternal = (name: string): boolean =>
+  (name.startsWith("BUNBASE_") && !KEPT.includes(name)) || RUNTIME.includes(name)
 
 type Environment = Record<string, string>
 

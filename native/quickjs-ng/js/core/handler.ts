@@ -1,4 +1,4 @@
-import { apply, keys } from "./intrinsics.ts"
+import { apply, keys, stringify } from "./intrinsics.ts"
 import type { ErrorCode, ErrorFields } from "./lines.ts"
 import { native } from "./native.ts"
 import { describeThrown, isOutOfMemory, placeInBundle } from "./thrown.ts"
@@ -7,7 +7,12 @@ import { describeThrown, isOutOfMemory, placeInBundle } from "./thrown.ts"
 export type Handler = (request: unknown) => unknown
 
 export type Loaded =
-  | { readonly _tag: "Handler"; readonly handler: Handler }
+  | {
+      readonly _tag: "Handler"
+      readonly handler: Handler
+      /** The export that it is: the name that was asked for, or `default`. */
+      readonly exported: string
+    }
   | { readonly _tag: "Failed"; readonly code: ErrorCode; readonly error: ErrorFields }
 
 const failed = (code: ErrorCode, error: ErrorFields): Loaded => ({ _tag: "Failed", code, error })
@@ -24,6 +29,9 @@ const notLoaded = (thrown: unknown): Loaded => {
     native.relieveMemory()
     return failed("OUT_OF_MEMORY", { message: "the bundle needs more memory than the function may have" })
   }
+  // a text alone would not say that it was thrown, and it brings no place along
+  if (typeof thrown === "string" && thrown !== "")
+    return failed("BUNDLE_LOAD_ERROR", { message: `${stringify(thrown)} was thrown at the top level` })
   return failed("BUNDLE_LOAD_ERROR", { ...describeThrown(thrown), ...placeInBundle(thrown) })
 }
 
@@ -41,8 +49,13 @@ export const loadBundle = async (path: string, name: string): Promise<Loaded> =>
     return notLoaded(thrown)
   }
   try {
-    const handler = toHandler(module["default"]) ?? (name === "" ? undefined : toHandler(module[name]))
-    if (handler !== undefined) return { _tag: "Handler", handler }
+    const first = toHandler(module["default"])
+    const handler = first ?? (name === "" ? undefined : toHandler(module[name]))
+    if (handler !== undefined) {
+      // one value under both names is what was asked for
+      const asked = first === undefined || (name !== "" && module[name] === module["default"])
+      return { _tag: "Handler", handler, exported: asked ? name : "default" }
+    }
     const names = keys(module)
     const wanted = name === "" || name === "default" ? "" : `, nor is there a function "${name}"`
     const has = names.length === 0 ? "it exports nothing" : `it exports ${names.slice(0, 20).join(", ")}`

@@ -21,8 +21,9 @@ const MAX_LOG_BYTES = 64 * 1024
 /** Longer stacks and error messages are cut (characters). */
 const MAX_ERROR_CHARS = 32 * 1024
 
-export const readyLine = (features: ReadonlyArray<string>, pid: number): string =>
-  `{"id":"","type":"ready","payload":{"protocol":"${native.protocolVersion}","runtime":"quickjs-ng","runtime_version":"${native.engineVersion}","features":${stringify(features)},"pid":${pid}}}`
+/** `features` is a JSON array; `handler` is the export that answers, undefined while no bundle is loaded. */
+export const readyLine = (features: string, pid: number, handler?: string): string =>
+  `{"id":"","type":"ready","payload":{"protocol":"${native.protocolVersion}","runtime":"quickjs-ng","runtime_version":"${native.engineVersion}","features":${features},"pid":${pid}${handler === undefined ? "" : `,"handler":${stringify(handler)}`}}}`
 
 export const pongLine = (id: string): string => `{"id":${id},"type":"pong","payload":{}}`
 

@@ -1,6 +1,6 @@
 import type * as FetchSegment from "../segments/fetch.ts"
 import type * as UrlSegment from "../segments/url.ts"
-import { apply, asString } from "./intrinsics.ts"
+import { apply, asString, isArray } from "./intrinsics.ts"
 import { native } from "./native.ts"
 
 /** What the host says of an invocation. Nothing of it is checked yet. */
@@ -53,12 +53,24 @@ const pathAndQuery = ({ path, query }: InvokePayload): string => {
   return `${target}?${serializeUrlencoded(namesAndValues)}`
 }
 
+const joined = (cookies: ReadonlyArray<unknown>): string => {
+  let all = ""
+  for (let i = 0; i < cookies.length; i += 1)
+    if (typeof cookies[i] === "string") all += all === "" ? cookies[i] : `; ${cookies[i] as string}`
+  return all
+}
+
 /** The standard Request of an `invoke`. */
 export const toRequest = (id: string, payload: InvokePayload, signal: () => Signal): unknown => {
   const { requestFromWire } = native.segment("fetch") as unknown as typeof FetchSegment
   const given = payload.headers
   const headers = (typeof given === "object" && given !== null ? given : {}) as Record<string, unknown>
+  // in whatever case it was sent
+  for (const name in headers) if (name.toLowerCase() === "x-invocation-id") delete headers[name]
   headers["x-invocation-id"] = id
+  const { cookie } = headers
+  // several are one in the end (HTTP/2 cuts them), and not joined like other headers
+  if (isArray(cookie)) headers["cookie"] = joined(cookie)
   if (typeof payload.trace === "string") headers["traceparent"] ??= payload.trace
   return requestFromWire({
     method: typeof payload.method === "string" && payload.method !== "" ? payload.method : "GET",

@@ -13,10 +13,11 @@ import { describeThrown, isOutOfMemory } from "./thrown.ts"
 /** The bundle could not be loaded. */
 const EXIT_LOAD = 1
 const NOTE_CHARS = 200
-const FEATURES = ["concurrency", "cancel", "ping", "load", "call"]
+// put together at once: later, a function may have given arrays a toJSON
+const FEATURES = stringify(["concurrency", "cancel", "ping", "load", "call"])
 
 /** What a fork server can do. */
-const ZYGOTE_FEATURES = ["fork"]
+const ZYGOTE_FEATURES = stringify(["fork"])
 
 /** What the library of a fork server has loaded, so that no worker has to. */
 const PRELOADED = ["events", "url", "fetch", "console", "encoding", "files", "streams"]
@@ -48,7 +49,10 @@ let forking = false
 /** What came while the bundle loads. */
 let waiting: Array<Waiting> = []
 
-const ready = (): void => native.send(readyLine(FEATURES, native.pid()))
+/** The export that answers, once a bundle is loaded. */
+let exported: string | undefined
+
+const ready = (): void => native.send(readyLine(FEATURES, native.pid(), exported))
 
 /** The worker begins: with a bundle, or waiting for one. */
 export const start = (bundle: string | null, handler: string): void => {
@@ -60,12 +64,15 @@ export const start = (bundle: string | null, handler: string): void => {
 
 /** Loads the bundle and says `ready`, or why not, and then ends. */
 const load = async (path: string, name: string, listen: string | null = null): Promise<void> => {
+  // every answer needs it; what the bundle does to the built-ins comes later
+  native.segment("fetch")
   const loaded = await loadBundle(path, name)
   if (loaded._tag === "Failed") {
     native.send(errorLine('""', loaded.code, loaded.error))
     end(EXIT_LOAD)
     return
   }
+  exported = loaded.exported
   if (listen !== null) {
     invocations.begin(loaded.handler)
     native.becomeZygote(listen)
@@ -213,7 +220,7 @@ const finish = (): void => invocations.whenIdle(() => end(0))
 const report = (title: string, thrown: unknown): void => {
   if (isOutOfMemory(thrown)) return invocations.giveUp()
   const described = describeThrown(thrown)
-  invocations.likelySpeaker().say("error", `${title}: ${described.message}`, described.stack)
+  invocations.likelySpeaker().say("error", `${title}: ${described.title}`, described.stack)
 }
 
 export const uncaught = (thrown: unknown): void => report("Uncaught exception", thrown)

@@ -1,11 +1,12 @@
 import type * as ConsoleSegment from "../segments/console.ts"
-import { asString, isInteger, NativeError } from "./intrinsics.ts"
+import { isFrame, ownFrames } from "./frames.ts"
+import { asString, isArray, isInteger, keys, NativeError, stringify } from "./intrinsics.ts"
 import type { ErrorFields } from "./lines.ts"
 import { native } from "./native.ts"
 
 /**
  * What can be said about a thrown value, whatever it is: null, a string, an error whose getters throw. Nothing here
- * throws.
+ * throws. The texts are those of the Bun worker.
  */
 
 /** Reads a property; undefined where reading it throws. */
@@ -29,79 +30,124 @@ const isError = (value: object): boolean => {
 }
 
 /** A value as the console shows it; never throws. */
-export const show = (value: unknown): string => {
+const show = (value: unknown): string => {
   if (!isObject(value)) {
-    if (typeof value === "string") return JSON.stringify(value)
+    if (typeof value === "string") return stringify(value)
     return typeof value === "bigint" ? `${value}n` : asString(value)
   }
   try {
     const { inspect } = native.segment("console") as unknown as typeof ConsoleSegment
-    return inspect(value, { depth: 2 })
+    return ownFrames(inspect(value, { depth: 2 }))
   } catch {
     return `[${typeof value} that cannot be shown]`
   }
 }
 
-/** Frames of the library say nothing to a function's author. */
-const LIBRARY = "(bunbase:"
-
-/** A stack without the library's frames, and without the newline at its end. */
-export const ownFrames = (stack: string): string => {
-  let kept = ""
-  let start = 0
-  while (start < stack.length) {
-    let end = stack.indexOf("\n", start)
-    if (end === -1) end = stack.length
-    const line = stack.slice(start, end)
-    if (line !== "" && !line.includes(LIBRARY)) kept += kept === "" ? line : `\n${line}`
-    start = end + 1
-  }
-  return kept
-}
-
-const MAX_CAUSES = 5
-
-/** The engine's stacks have no first line with the error's name and message, which everybody expects there. */
-const headed = (error: object, frames: string): string => {
+/** The class as the error's author knows it: the name that it was given, else that of its class. */
+const classOf = (error: object): string => {
   const name = read(error, "name")
-  const message = read(error, "message")
-  const title =
-    (typeof name === "string" && name !== "" ? name : "Error") +
-    (typeof message === "string" && message !== "" ? `: ${message}` : "")
-  if (frames === "") return title
-  return frames.startsWith("    at ") ? `${title}\n${frames}` : frames
+  if (typeof name === "string" && name !== "" && name !== "Error") return name
+  const maker = read(error, "constructor")
+  const made = isObject(maker) ? read(maker, "name") : undefined
+  return typeof made === "string" && made !== "" && made !== "Object" ? made : "Error"
 }
 
-const stackOf = (error: object, depth: number): string | undefined => {
-  const stack = read(error, "stack")
-  if (typeof stack !== "string") return undefined
-  const own = headed(error, ownFrames(stack))
-  const cause = read(error, "cause")
-  if (cause === undefined || depth >= MAX_CAUSES) return own
-  const caused = isObject(cause) && isError(cause) ? (stackOf(cause, depth + 1) ?? show(cause)) : show(cause)
-  return `${own}\nCaused by: ${caused}`
+const messageOf = (error: object): string => {
+  const message = read(error, "message")
+  return typeof message === "string" ? message : ""
 }
+
+const headingOf = (error: object): string => {
+  const message = messageOf(error)
+  return message === "" ? classOf(error) : `${classOf(error)}: ${message}`
+}
+
+/** The frames of a stack, each after a newline. The engine's stacks are frames alone; an author's own may be anything. */
+const framesOf = (stack: string, message: string): string => {
+  const text = stack.endsWith("\n") ? stack.slice(0, -1) : stack
+  if (text === "") return ""
+  const firstEnd = text.indexOf("\n")
+  if (isFrame(firstEnd === -1 ? text : text.slice(0, firstEnd))) return `\n${text}`
+  const said = message === "" ? -1 : text.indexOf(message)
+  if (said !== -1 && !text.slice(0, said).includes("\n")) return text.slice(said + message.length)
+  return text.includes("\n") ? `\n${text}` : ""
+}
+
+/** Errors that are shown with one: its causes, theirs, and those that it gathers. */
+const MAX_ERRORS = 16
+
+/** An error, its stack, its causes and the errors that it gathers. `known` are those that it was reached through. */
+const errorText = (error: object, known: Array<object>, more = ""): string => {
+  known[known.length] = error
+  const stack = read(error, "stack")
+  const frames = typeof stack === "string" ? framesOf(stack, messageOf(error)) : ""
+  let text = ownFrames(headingOf(error) + frames) + more
+  const cause = read(error, "cause")
+  if (cause !== undefined) text += `\nCaused by: ${relatedText(cause, known)}`
+  const errors = read(error, "errors")
+  if (!isArray(errors)) return text
+  for (let i = 0; i < errors.length; i += 1) {
+    if (i >= MAX_ERRORS || known.length >= MAX_ERRORS)
+      return `${text}\n… and ${errors.length - i} more errors`
+    text += `\nError ${i + 1} of ${errors.length}: ${relatedText(errors[i], known)}`
+  }
+  return text
+}
+
+const relatedText = (value: unknown, known: Array<object>): string => {
+  if (!isObject(value) || !isError(value)) return show(value)
+  for (let i = 0; i < known.length; i += 1) if (known[i] === value) return `${headingOf(value)} (shown above)`
+  return known.length >= MAX_ERRORS ? headingOf(value) : errorText(value, known)
+}
+
+/** Fields that errors have anyway, or that are shown otherwise. */
+const usualFields = ["name", "message", "stack", "cause", "errors"]
+
+/** What an error carries besides, e.g. a `code`, as the console shows an object; empty where there is nothing. */
+const fieldsOf = (error: object): string => {
+  const fields: Record<string, unknown> = {}
+  let some = false
+  const names = keys(error)
+  for (let i = 0; i < names.length; i += 1) {
+    const name = names[i] as string
+    if (usualFields.includes(name)) continue
+    fields[name] = read(error, name)
+    some = true
+  }
+  return some ? `\n${show(fields)}` : ""
+}
+
+/** An error as the console says it: with its fields, causes and frames. Null for what is none; never throws. */
+export const showError = (value: unknown): string | null => {
+  try {
+    return value instanceof NativeError ? errorText(value, [], fieldsOf(value)) : null
+  } catch {
+    return null
+  }
+}
+
+export interface Described extends ErrorFields {
+  /** The message, with the error's class before it. */
+  readonly title: string
+}
+
+const plainly = (message: string): Described => ({ message, title: message })
 
 /** Message and stack of a thrown value. */
-export const describeThrown = (thrown: unknown): ErrorFields => {
+export const describeThrown = (thrown: unknown): Described => {
   try {
-    if (thrown === "") return { message: "an empty string was thrown" }
-    if (!isObject(thrown))
-      return { message: typeof thrown === "string" ? thrown : `${show(thrown)} was thrown` }
-    if (!isError(thrown)) return { message: `${show(thrown)} was thrown` }
-    const message = read(thrown, "message")
-    const name = read(thrown, "name")
+    if (thrown === "") return plainly("an empty string was thrown")
+    if (!isObject(thrown)) return plainly(typeof thrown === "string" ? thrown : `${show(thrown)} was thrown`)
+    if (!isError(thrown)) return plainly(`${show(thrown)} was thrown`)
+    const title = headingOf(thrown)
+    const text = errorText(thrown, [])
     return {
-      message:
-        typeof message === "string" && message !== ""
-          ? message
-          : typeof name === "string" && name !== ""
-            ? name
-            : "Error",
-      stack: stackOf(thrown, 0)
+      message: messageOf(thrown) || classOf(thrown),
+      title,
+      stack: text === title ? undefined : text
     }
   } catch {
-    return { message: "something that cannot be described was thrown" }
+    return plainly("something that cannot be described was thrown")
   }
 }
 
@@ -111,7 +157,10 @@ export const isOutOfMemory = (thrown: unknown): boolean => {
   // where there was no room for the error either
   if (thrown === null) return true
   return (
-    isObject(thrown) && native.className(thrown) === "Error" && read(thrown, "message") === "out of memory"
+    isObject(thrown) &&
+    native.className(thrown) === "Error" &&
+    read(thrown, "message") === "out of memory" &&
+    read(thrown, "name") === "InternalError"
   )
 }
 
@@ -122,14 +171,11 @@ export interface Place {
 
 const positive = (value: number): number | undefined => (isInteger(value) && value > 0 ? value : undefined)
 
-/** Where in the bundle a failed import points: 1-based, from the first frame of its stack that lies there. */
+/** Where in the bundle a failed import points: 1-based, from the first frame of its stack that has a place. */
 export const placeInBundle = (thrown: unknown): Place => {
   if (!isObject(thrown)) return {}
   const stack = read(thrown, "stack")
   if (typeof stack !== "string") return {}
-  for (const line of ownFrames(stack).split("\n")) {
-    const found = /:(\d+):(\d+)\)?$/.exec(line)
-    if (found !== null) return { line: positive(Number(found[1])), column: positive(Number(found[2])) }
-  }
-  return {}
+  const found = /:(\d+):(\d+)\)?$/m.exec(ownFrames(stack))
+  return found === null ? {} : { line: positive(Number(found[1])), column: positive(Number(found[2])) }
 }

@@ -25,6 +25,8 @@ const now: () => number = globalThis.performance.now.bind(globalThis.performance
 let stateOf: (value: unknown) => EventState | undefined
 
 /** The same function on every instance, as `[LegacyUnforgeable]` demands. */
+// a function that replaces it harms only itself
+const { defineProperty } = Object
 const isTrusted = Object.getOwnPropertyDescriptor(
   {
     get isTrusted(): boolean {
@@ -87,7 +89,7 @@ export class Event {
       composed,
       trusted: false
     }
-    Object.defineProperty(this, "isTrusted", isTrustedProperty)
+    defineProperty(this, "isTrusted", isTrustedProperty)
   }
 
   get type(): string {

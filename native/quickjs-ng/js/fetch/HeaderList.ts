@@ -1,11 +1,14 @@
 /** The header list of the Fetch standard, with names in lower case from the start: their case cannot be observed. */
 
+import { hardenedMap } from "../webidl/hardenedMap.ts"
+
+const { stringify } = JSON
 const TOKEN = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/
 const NO_VALUE = /[\0\n\r]|[^\0-\xff]/
 const EDGE = /^[\t\n\r ]+|[\t\n\r ]+$/g
 
 /** Names that were checked already: most programs use a few dozen. Bounded, for names may come from outside. */
-const known = new Map<string, string>()
+const known = hardenedMap<string, string>()
 const MOST_KNOWN = 256
 
 /** A name in lower case, when it was checked before. */
@@ -135,7 +138,7 @@ export class HeaderList {
       if (names.indexOf(name) !== i) continue
       const more = names.indexOf(name, i + 1) >= 0
       const value = !more ? values[i] : name === "set-cookie" ? this.all(name) : this.get(name)
-      json += `${json === "" ? "" : ","}${JSON.stringify(name)}:${JSON.stringify(value)}`
+      json += `${json === "" ? "" : ","}${stringify(name)}:${stringify(value)}`
     }
     return `{${json}}`
   }

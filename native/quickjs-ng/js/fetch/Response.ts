@@ -50,7 +50,8 @@ let isResponseObject: (value: unknown) => value is Response
 let make: (state: ResponseState) => Response
 
 const REASON = /^[\t\x20-\x7e\x80-\xff]*$/
-const NULL_BODY = new Set([101, 103, 204, 205, 304])
+const isNullBody = (status: number): boolean =>
+  status === 204 || status === 205 || status === 304 || status === 101 || status === 103
 const REDIRECTS = new Set([301, 302, 303, 307, 308])
 
 /** Fetch standard, 5.5. */
@@ -226,7 +227,7 @@ const initialise = (
   state.statusText = statusText
   if (headers !== undefined) fillHeaders(headersOf(state), headers, what)
   if (extracted === null) return
-  if (NULL_BODY.has(code)) throw new TypeError(`${what}: a response of status ${code} has no body; give null`)
+  if (isNullBody(code)) throw new TypeError(`${what}: a response of status ${code} has no body; give null`)
   state.body = extracted.body
   if (extracted.type !== null && !state.list.has("content-type")) {
     state.list.append("content-type", extracted.type)

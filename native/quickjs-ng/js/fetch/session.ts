@@ -22,7 +22,9 @@ export interface WireRequest {
 }
 
 const DEFAULT_ORIGIN = "http://localhost"
+// what the session works with once the function runs: one that replaces these harms only itself
 const { isArray } = Array
+const { isInteger } = Number
 
 /** A list of what came by wire: names and values that no header can have are left out. */
 export const listFromWire = (headers: Readonly<Record<string, unknown>>): HeaderList => {
@@ -99,14 +101,17 @@ export const responseParts = (value: unknown): Answer | Promise<Answer> => {
   if (body.locked)
     return { fault: "the handler returned a Response whose body is locked or was already used" }
   if (!body.inMemory) {
-    return consumeBytes(state, "Response").then((bytes) => bodyAnswer(status, headers, bytes))
+    return readAnswer(status, headers, consumeBytes(state, "Response"))
   }
   body.take()
   return bodyAnswer(status, headers, body.memory())
 }
 
+const readAnswer = async (status: number, headers: string, reading: Promise<Uint8Array>): Promise<Answer> =>
+  bodyAnswer(status, headers, await reading)
+
 export const statusFault = (status: number): Fault | null => {
-  if (Number.isInteger(status) && status >= 200 && status <= 599) return null
+  if (isInteger(status) && status >= 200 && status <= 599) return null
   if (status === 0) return { fault: "the handler returned Response.error(), which cannot be sent" }
   return {
     fault: `the handler returned a Response with status ${status}; a status is a whole number from 200 to 599`

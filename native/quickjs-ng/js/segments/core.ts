@@ -10,6 +10,8 @@ import { clearInterval, clearTimeout, setInterval, setTimeout } from "../core/ti
 export { native } from "../core/native.ts"
 export { giveUp as exhausted, interrupted, invocationId, speaker } from "../core/invocations.ts"
 export { forked, message, refused, rejection, start, uncaught, zygote } from "../core/session.ts"
+export { ownFrames } from "../core/frames.ts"
+export { describeThrown, showError } from "../core/thrown.ts"
 /** For what a listener or callback of the library's throws: it becomes a log message of whoever runs. */
 export const reportException = uncaught
 
