@@ -1,4 +1,5 @@
 import { invocationId, native } from "bunbase:core"
+import type { AbortSignal } from "../events/AbortSignal.ts"
 import {
   Body,
   bytesFromWire,
@@ -14,6 +15,7 @@ import {
   type RequestState,
   type Response,
   ResponseState,
+  streams,
   url as urls
 } from "bunbase:fetch"
 import { isObject } from "../webidl/isObject.ts"
@@ -170,9 +172,9 @@ const local = (request: RequestState): ResponseState | null => {
 
 const perform = async (request: RequestState): Promise<Response> => {
   const signal = request.signalIfAny
-  if (signal === null) return makeResponse(await exchange(request, () => {}))
+  if (signal === null) return makeResponse(await exchange(request, null, () => {}))
   if (signal.aborted) {
-    void cancelBody(request, signal.reason)
+    cancelBody(request, signal.reason)
     throw signal.reason
   }
   const { whenAborted } = events()
@@ -181,15 +183,14 @@ const perform = async (request: RequestState): Promise<Response> => {
   const aborted = new Promise<never>((_resolve, reject) => {
     onAbort = () => {
       stop()
-      void cancelBody(request, signal.reason)
+      cancelBody(request, signal.reason)
       reject(signal.reason as Error)
     }
     whenAborted.add(signal, onAbort)
   })
   try {
-    const exchanged = exchange(request, (whenStopped) => {
+    const exchanged = exchange(request, signal, (whenStopped) => {
       stop = whenStopped
-      if (signal.aborted) stop()
     })
     return makeResponse(await Promise.race([exchanged, aborted]))
   } finally {
@@ -197,23 +198,22 @@ const perform = async (request: RequestState): Promise<Response> => {
   }
 }
 
-const cancelBody = async (request: RequestState, reason: unknown): Promise<void> => {
+/** A stream that is being sent is told that nobody wants it any more, also while it is read. */
+const cancelBody = (request: RequestState, reason: unknown): void => {
   const { body } = request
-  if (body === null || body.inMemory || body.locked) return
-  try {
-    await body.open().cancel(reason)
-  } catch {
-    // the stream's own affair
-  }
+  if (body !== null && !body.inMemory) streams().cancelQuietly(body.open(), reason)
 }
 
 const exchange = async (
   request: RequestState,
+  signal: AbortSignal | null,
   aborted: (stop: () => void) => void
 ): Promise<ResponseState> => {
   const answered = local(request)
   if (answered !== null) return answered
   const bytes = request.body === null ? null : await consumeBytes(request, "fetch")
+  // the reading may have taken its time
+  if (signal !== null && signal.aborted) throw signal.reason
   return callHost(request, bytes === null ? "" : native.base64Encode(bytes), aborted)
 }
 

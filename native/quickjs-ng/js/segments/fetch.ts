@@ -8,7 +8,7 @@ export { type Fault, type Parts, requestFromWire, responseParts, type WireReques
 export { Body, consumeBytes, extractBody, type Extracted } from "../fetch/Body.ts"
 export { fillHeaders, headerList, type HeadersInit, isHeaders, makeHeaders } from "../fetch/Headers.ts"
 export { HeaderList, headerName, isHeaderValue, normalValue } from "../fetch/HeaderList.ts"
-export { events, files, url } from "../fetch/lazy.ts"
+export { events, files, streams, url } from "../fetch/lazy.ts"
 export { requestState } from "../fetch/Request.ts"
 export { CACHES, CREDENTIALS, MODES, POLICIES, REDIRECTS, RequestState } from "../fetch/RequestState.ts"
 export { makeResponse, ResponseState } from "../fetch/Response.ts"

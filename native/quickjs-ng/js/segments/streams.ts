@@ -1,6 +1,7 @@
 import "../streams/interfaces.ts"
 
 export {
+  cancelQuietly,
   isDisturbed,
   isLocked,
   isReadableStream,

@@ -32,6 +32,11 @@ export const useUp = (stream: Stream): void => {
   acquireReader(stream)
 }
 
+/** Cancels a stream whoever reads it, and does not care what its source makes of that. */
+export const cancelQuietly = (stream: Stream, reason: unknown): void => {
+  cancelStream(stream, reason).then(silent, silent)
+}
+
 /** A byte stream of bytes that are not changed, and not given away: each chunk is a copy. */
 export const streamOfBytes = (bytes: Uint8Array): ReadableStream<Uint8Array> => {
   const CHUNK = 65_536
