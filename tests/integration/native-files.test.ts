@@ -1,6 +1,6 @@
 import fc from "fast-check"
 import { afterAll, beforeAll, describe, expect, it } from "vitest"
-import { runCases, type WorkerCase, WorkerUnderTest } from "../support/WorkerCases.ts"
+import { nativeRuntime, runCases, type WorkerCase, WorkerUnderTest } from "../support/WorkerCases.ts"
 
 const blobs: ReadonlyArray<WorkerCase> = [
   {
@@ -77,6 +77,19 @@ const blobs: ReadonlyArray<WorkerCase> = [
       ]
     },
     expected: ["ab", 5, 5, 5]
+  },
+  {
+    name: "a stream of text",
+    run: async () => {
+      const blob = new Blob(["\uFEFFhé", new Uint8Array([0xff])]) as Blob & {
+        textStream?: () => ReadableStream
+      }
+      let text = ""
+      for await (const chunk of blob.textStream?.() ?? []) text += chunk
+      return text
+    },
+    expected: "hé\ufffd",
+    bun: { expected: "", why: "Bun has no textStream" }
   },
   {
     name: "parts that are no list are refused",
@@ -323,10 +336,10 @@ export default async (request) => {
 }
 `
 
-describe("multipart forms of any content", () => {
+describe.each(nativeRuntime)("multipart forms of any content on %s", (runtime) => {
   let worker: WorkerUnderTest
   beforeAll(async () => {
-    worker = await WorkerUnderTest.start("quickjs-ng", mirror)
+    worker = await WorkerUnderTest.start(runtime, mirror)
   })
   afterAll(() => worker.stop())
 

@@ -1,11 +1,21 @@
 import { describe, expect, it, onTestFinished } from "vitest"
-import { WorkerUnderTest } from "../support/WorkerCases.ts"
+import { nativeRuntime, WorkerUnderTest } from "../support/WorkerCases.ts"
 
 const start = async (handler: string): Promise<WorkerUnderTest> => {
   const worker = await WorkerUnderTest.start("quickjs-ng", `export default ${handler}`)
   onTestFinished(() => worker.stop())
   return worker
 }
+
+it("a worker with a network of its own makes no host calls", async () => {
+  const worker = await WorkerUnderTest.start("bun", `export default () => fetch("data:,inside")`)
+  onTestFinished(() => worker.stop())
+  worker.onCall = () => {
+    throw new Error("was called")
+  }
+  const { payload } = await worker.invoke("/")
+  expect(payload["body"]).toBe(base64("inside"))
+})
 
 const base64 = (text: string): string => Buffer.from(text).toString("base64")
 
@@ -21,7 +31,7 @@ const REPORT = `async (request) => {
   }
 }`
 
-describe("fetch as a call of the host", () => {
+describe.each(nativeRuntime)("fetch as a call of the host on %s", () => {
   it("sends method, address, headers and body; the connection's own headers stay out", async () => {
     const worker = await start(`async () => {
       const response = await fetch(new Request("http://up.example/a?b#c", {
@@ -145,6 +155,37 @@ describe("fetch as a call of the host", () => {
     // nobody waits for it any more
     worker.result(call, { ok: true, response: { status: 200 } })
     expect((await worker.invoke("/stop")).type).toBe("response")
+  })
+
+  it("a signal that fires while the body is read makes no call, and cancels the body", async () => {
+    const worker = await start(`async () => {
+      const controller = new AbortController()
+      let cancelled
+      let chunks = 0
+      const body = new ReadableStream({
+        pull(stream) {
+          chunks += 1
+          if (chunks === 2) controller.abort("why")
+          stream.enqueue(new Uint8Array(1))
+          if (chunks === 4) stream.close()
+        },
+        cancel(reason) {
+          cancelled = reason
+        }
+      })
+      const first = await fetch("http://up.example/first", {
+        method: "POST", body, duplex: "half", signal: controller.signal
+      }).catch((reason) => reason)
+      const second = await fetch("http://up.example/second")
+      return Response.json([first, cancelled, await second.text()])
+    }`)
+    const asked: Array<string | undefined> = []
+    worker.onCall = ({ payload }) => {
+      asked.push(payload.request?.url)
+      return { ok: true, response: { status: 200, body: base64("second") } }
+    }
+    expect(await worker.json("/")).toEqual(["why", "why", "second"])
+    expect(asked).toEqual(["http://up.example/second"])
   })
 
   it("a signal that fired before makes no call", async () => {

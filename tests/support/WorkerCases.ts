@@ -1,14 +1,11 @@
 import fs from "node:fs"
 import os from "node:os"
 import path from "node:path"
-import { fileURLToPath } from "node:url"
 import { afterAll, beforeAll, describe, expect, it } from "vitest"
 import { GUEST_FLAGS } from "../../src/guest/bun/flags.ts"
-import { guestProgram } from "./GuestProcess.ts"
+import { type GuestRuntime, guestProgram, guestRuntimes, nativeProgram } from "./GuestProcess.ts"
 
 /** Cases that run inside a real worker, the same table on both runtimes. */
-
-export type Runtime = "quickjs-ng" | "bun"
 
 /** What a case can use besides the globals. */
 export interface CaseTools {
@@ -58,16 +55,14 @@ interface Message {
   readonly payload: Readonly<Record<string, unknown>>
 }
 
-/** The worker that `node scripts/native.mjs` builds. */
-const nativeProgram = fileURLToPath(
-  new URL("../../native/quickjs-ng/build/release/bunbase-quickjs", import.meta.url)
-)
-
-const commandOf = (runtime: Runtime): Array<string> => {
+const commandOf = (runtime: GuestRuntime): Array<string> => {
   if (runtime === "bun") return [process.execPath, ...GUEST_FLAGS, guestProgram]
   if (fs.existsSync(nativeProgram)) return [nativeProgram]
   throw new Error("the native worker is not built; run: node scripts/native.mjs")
 }
+
+/** The native worker, where it could be built. */
+export const nativeRuntime: ReadonlyArray<GuestRuntime> = guestRuntimes.filter((runtime) => runtime !== "bun")
 
 /** A worker of either runtime on its stdin and stdout, with a host that answers its calls. */
 export class WorkerUnderTest {
@@ -83,7 +78,7 @@ export class WorkerUnderTest {
   /** Answers host calls; without it they are kept for `nextCall`. */
   onCall: ((call: HostCall) => unknown) | null = null
 
-  private constructor(runtime: Runtime, source: string) {
+  private constructor(runtime: GuestRuntime, source: string) {
     this.#folder = fs.mkdtempSync(path.join(os.tmpdir(), "bunbase-worker-cases-"))
     const bundle = path.join(this.#folder, "bundle.mjs")
     fs.writeFileSync(bundle, source)
@@ -93,7 +88,7 @@ export class WorkerUnderTest {
     })
   }
 
-  static async start(runtime: Runtime, source: string): Promise<WorkerUnderTest> {
+  static async start(runtime: GuestRuntime, source: string): Promise<WorkerUnderTest> {
     const worker = new WorkerUnderTest(runtime, source)
     const first = new Promise<Message>((resolve) => {
       worker.#ready = resolve
@@ -107,10 +102,12 @@ export class WorkerUnderTest {
     return worker
   }
 
+  /** Hangs up: the worker ends by itself, in order (with a sanitizer: without a leak). */
   async stop(): Promise<void> {
-    this.#child.kill("SIGKILL")
-    await this.#child.exited
+    await this.#child.stdin.end()
+    const code = await this.#child.exited
     fs.rmSync(this.#folder, { recursive: true, force: true })
+    if (code !== 0) throw new Error(`the worker ended with ${code}`)
   }
 
   async #read(): Promise<void> {
@@ -223,7 +220,7 @@ const casesBundle = (cases: ReadonlyArray<WorkerCase>): string =>
 
 /** Tests: every case on both runtimes. */
 export const runCases = (area: string, cases: ReadonlyArray<WorkerCase>): void => {
-  for (const runtime of ["quickjs-ng", "bun"] as const) {
+  for (const runtime of guestRuntimes) {
     describe(`${area} on ${runtime}`, () => {
       let worker: WorkerUnderTest
       beforeAll(async () => {
