@@ -179,6 +179,18 @@ const cases: ReadonlyArray<WorkerCase> = [
       ]
     },
     expected: [false, ["x", "shown"], 5, true]
+  },
+  {
+    name: "views that have gone out of their buffer's bounds",
+    run: ({ threw }) => {
+      const typed = new ArrayBuffer(16, { maxByteLength: 32 })
+      const viewed = new ArrayBuffer(16, { maxByteLength: 32 })
+      const views = [new Uint8Array(typed, 8), new DataView(viewed, 8)]
+      typed.resize(0)
+      viewed.resize(0)
+      return Promise.all(views.map((view) => threw(() => structuredClone(view))))
+    },
+    expected: ["DataCloneError", "DataCloneError"]
   }
 ]
 

@@ -357,6 +357,23 @@ const refused: ReadonlyArray<WorkerCase> = [
       "TypeError",
       "TypeError"
     ]
+  },
+  {
+    name: "data are taken once the algorithm is read, and before the operation",
+    run: async () => {
+      const given = Uint8Array.of(0, 2, 3)
+      const algorithm = {
+        get name() {
+          given[0] = 1
+          return "SHA-256"
+        }
+      }
+      const answer = crypto.subtle.digest(algorithm, given)
+      given[1] = 9
+      const expected = await crypto.subtle.digest("SHA-256", Uint8Array.of(1, 2, 3))
+      return String(new Uint8Array(await answer)) === String(new Uint8Array(expected))
+    },
+    expected: true
   }
 ]
 

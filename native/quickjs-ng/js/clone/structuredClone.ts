@@ -8,6 +8,7 @@ import { isObject } from "../webidl/isObject.ts"
 
 const { getPrototypeOf: prototypeOf, getOwnPropertyDescriptor: descriptorOf, hasOwn } = Object
 const toStringOf = String.prototype.toString
+const typedArrayKeys = (prototypeOf(Uint8Array.prototype) as Uint8Array).keys
 
 const refuse = (what: string): never => {
   throw new DOMException(`${what} could not be cloned.`, "DataCloneError")
@@ -66,10 +67,12 @@ const cloneBuffer = (buffer: ArrayBuffer, memory: Memory): ArrayBuffer => {
 
 const cloneView = (view: ArrayBufferView, kind: string, memory: Memory): object => {
   const { buffer } = view
-  // Reading a DataView that has gone out of its buffer's bounds throws a TypeError: the standard wants another error.
+  // Reading a DataView that has gone out of its buffer's bounds throws a TypeError, and so does iterating a typed array
+  // that has; the standard wants another error.
   let length: number | undefined
   let offset: number
   try {
+    if (kind !== "DataView") Reflect.apply(typedArrayKeys, view, [])
     offset = view.byteOffset
     length = kind === "DataView" ? view.byteLength : (view as Uint8Array).length
   } catch {

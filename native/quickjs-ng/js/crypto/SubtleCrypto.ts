@@ -4,7 +4,7 @@ import { enumeration, needArguments, sequence } from "../webidl/convert.ts"
 import { isObject } from "../webidl/isObject.ts"
 import { AES_CBC, AES_GCM } from "./aes.ts"
 import type { Format, JsonWebKey, KeyData, KeyPair, Operation } from "./Algorithm.ts"
-import { asRecord, bytesOf, unsignedLong } from "./convert.ts"
+import { asRecord, bytesOf, needBytes, unsignedLong } from "./convert.ts"
 import { type CryptoKey, isCryptoKey, keyState, type KeyState, USAGES, type Usage } from "./CryptoKey.ts"
 import { HKDF, PBKDF2 } from "./derive.ts"
 import { ECDH, ECDSA } from "./ec.ts"
@@ -86,11 +86,13 @@ const crypt = (
   usage: Usage,
   given: unknown,
   key: KeyState,
-  data: Uint8Array
+  data: unknown
 ): Uint8Array => {
+  needBytes(data, "the data")
   const { algorithm, params } = normalize(operation, given)
+  const bytes = bytesOf(data, "the data")
   needUse(key, algorithm.name, usage)
-  return (algorithm[operation] as NonNullable<typeof algorithm.encrypt>)(params, key, data)
+  return (algorithm[operation] as NonNullable<typeof algorithm.encrypt>)(params, key, bytes)
 }
 
 let check: (value: unknown) => void
@@ -117,22 +119,23 @@ export class SubtleCrypto {
     check(this)
     needArguments(arguments.length, 3, "encrypt")
     const state = keyOf(key, "encrypt")
-    return toBuffer(crypt("encrypt", "encrypt", algorithm, state, bytesOf(data, "the data")))
+    return toBuffer(crypt("encrypt", "encrypt", algorithm, state, data))
   }
 
   async decrypt(algorithm: unknown, key: unknown, data: unknown): Promise<ArrayBuffer> {
     check(this)
     needArguments(arguments.length, 3, "decrypt")
     const state = keyOf(key, "decrypt")
-    return toBuffer(crypt("decrypt", "decrypt", algorithm, state, bytesOf(data, "the data")))
+    return toBuffer(crypt("decrypt", "decrypt", algorithm, state, data))
   }
 
   async sign(algorithm: unknown, key: unknown, data: unknown): Promise<ArrayBuffer> {
     check(this)
     needArguments(arguments.length, 3, "sign")
     const state = keyOf(key, "sign")
-    const bytes = bytesOf(data, "the data")
+    needBytes(data, "the data")
     const normalized = normalize("sign", algorithm)
+    const bytes = bytesOf(data, "the data")
     needUse(state, normalized.algorithm.name, "sign")
     const make = normalized.algorithm.sign as NonNullable<typeof normalized.algorithm.sign>
     return toBuffer(make(normalized.params, state, bytes))
@@ -142,9 +145,11 @@ export class SubtleCrypto {
     check(this)
     needArguments(arguments.length, 4, "verify")
     const state = keyOf(key, "verify")
+    needBytes(signature, "the signature")
+    needBytes(data, "the data")
+    const normalized = normalize("verify", algorithm)
     const given = bytesOf(signature, "the signature")
     const bytes = bytesOf(data, "the data")
-    const normalized = normalize("verify", algorithm)
     needUse(state, normalized.algorithm.name, "verify")
     const make = normalized.algorithm.verify as NonNullable<typeof normalized.algorithm.verify>
     return make(normalized.params, state, given, bytes)
@@ -153,8 +158,9 @@ export class SubtleCrypto {
   async digest(algorithm: unknown, data: unknown): Promise<ArrayBuffer> {
     check(this)
     needArguments(arguments.length, 2, "digest")
-    const bytes = bytesOf(data, "the data")
+    needBytes(data, "the data")
     const { algorithm: found } = normalize("digest", algorithm)
+    const bytes = bytesOf(data, "the data")
     return toBuffer((found.digest as NonNullable<typeof found.digest>)(bytes))
   }
 

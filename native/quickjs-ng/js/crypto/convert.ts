@@ -1,12 +1,19 @@
 import { bytesOfSource } from "../webidl/bytes.ts"
 import { isObject } from "../webidl/isObject.ts"
 
-/** A copy of what a BufferSource holds: the caller may change it while the operation is under way. */
-export const bytesOf = (value: unknown, what: string): Uint8Array => {
+const sourceOf = (value: unknown, what: string): Uint8Array => {
   const bytes = bytesOfSource(value)
   if (bytes === null) throw new TypeError(`${what} is not an ArrayBuffer or a view of one`)
-  return bytes.slice()
+  return bytes
 }
+
+/** Refuses what is no BufferSource: arguments are converted before an algorithm is normalised, and copied after. */
+export const needBytes = (value: unknown, what: string): void => {
+  sourceOf(value, what)
+}
+
+/** A copy of what a BufferSource holds: the caller may change it while the operation is under way. */
+export const bytesOf = (value: unknown, what: string): Uint8Array => sourceOf(value, what).slice()
 
 /** A member of a dictionary that may be left out. */
 export const optionalBytes = (value: unknown, what: string): Uint8Array | undefined =>
