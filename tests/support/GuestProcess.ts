@@ -86,6 +86,8 @@ export interface Call {
   readonly headers?: Readonly<Record<string, string | ReadonlyArray<string>>>
   readonly query?: Readonly<Record<string, string>>
   readonly body?: string | Uint8Array
+  /** 30,000 where it is not given. */
+  readonly deadlineMs?: number
 }
 
 type Predicate = (message: WorkerMessage) => boolean
@@ -275,7 +277,7 @@ export class GuestProcess {
         headers: call.headers ?? {},
         query: call.query ?? {},
         body: call.body === undefined ? "" : Buffer.from(call.body).toString("base64"),
-        deadline_ms: 30_000
+        deadline_ms: call.deadlineMs ?? 30_000
       }
     })
     return id

@@ -165,22 +165,23 @@ static void note_exception(JSValueConst thrown)
     JS_FreeValue(bb_ctx, JS_GetException(bb_ctx));
 }
 
-/* Whether it is what the engine throws when it has no memory: an error with this message, or null without room for one. */
+static bool says(JSValueConst error, const char *property, const char *wanted)
+{
+    JSValue value = JS_GetPropertyStr(bb_ctx, error, property);
+    const char *text = JS_IsString(value) ? JS_ToCString(bb_ctx, value) : NULL;
+    bool is = text != NULL && strcmp(text, wanted) == 0;
+    if (JS_IsException(value))
+        JS_FreeValue(bb_ctx, JS_GetException(bb_ctx));
+    JS_FreeCString(bb_ctx, text);
+    JS_FreeValue(bb_ctx, value);
+    return is;
+}
+
+/* Whether it is what the engine throws when it has no memory: an InternalError, or null without room for one. */
 static bool is_out_of_memory(JSValueConst thrown)
 {
-    JSValue message;
-    const char *text;
-    bool is;
-    if (!bb_memory_exhausted())
-        return false;
-    if (!JS_IsError(thrown))
-        return JS_IsNull(thrown) || JS_IsUninitialized(thrown);
-    message = JS_GetPropertyStr(bb_ctx, thrown, "message");
-    text = JS_IsString(message) ? JS_ToCString(bb_ctx, message) : NULL;
-    is = text != NULL && strcmp(text, "out of memory") == 0;
-    JS_FreeCString(bb_ctx, text);
-    JS_FreeValue(bb_ctx, message);
-    return is;
+    return JS_IsError(thrown) ? says(thrown, "name", "InternalError") && says(thrown, "message", "out of memory")
+                              : bb_memory_exhausted() && (JS_IsNull(thrown) || JS_IsUninitialized(thrown));
 }
 
 /* Everybody in flight hears that there is no memory left; where not even that can be said, the exit code says it. */

@@ -153,9 +153,8 @@ export const describeThrown = (thrown: unknown): Described => {
 
 /** Whether it is what the engine throws when its memory limit refuses it something. */
 export const isOutOfMemory = (thrown: unknown): boolean => {
-  if (!native.memoryExhausted()) return false
   // where there was no room for the error either
-  if (thrown === null) return true
+  if (thrown === null) return native.memoryExhausted()
   return (
     isObject(thrown) &&
     native.className(thrown) === "Error" &&
