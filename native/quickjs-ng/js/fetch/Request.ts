@@ -177,6 +177,5 @@ const illegal = (member: string): Promise<never> => Promise.reject(illegalInvoca
 
 const headersOf = (state: RequestState): Headers => (state.headers ??= makeHeaders(state.list, state.guard))
 
-export const isRequest = (value: unknown): value is Request => isRequestObject(value)
 export const requestState = (request: Request): RequestState => stateIn(request)
 export const makeRequest = (state: RequestState): Request => make(state)
