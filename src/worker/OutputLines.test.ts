@@ -34,6 +34,28 @@ describe("OutputLines", () => {
     expect(Math.max(...lines.map((line) => line.length))).toBe(100)
   })
 
+  it("cuts a long line also where it ends within its chunk", () => {
+    expect(linesOf([Buffer.from(`${"x".repeat(250)}\nshort\n${"y".repeat(100)}\n`)], 100)).toEqual([
+      "x".repeat(100),
+      "x".repeat(100),
+      "x".repeat(50),
+      "short",
+      "y".repeat(100)
+    ])
+  })
+
+  it("gives the same pieces however the bytes are cut", () => {
+    const text = fc.array(fc.constantFrom("abc", "é", "\n"), { maxLength: 60, size: "max" })
+    fc.assert(
+      fc.property(text, fc.integer({ min: 1, max: 7 }), (parts, size) => {
+        const bytes = Buffer.from(parts.join(""))
+        const chunks: Array<Uint8Array> = []
+        for (let at = 0; at < bytes.length; at += size) chunks.push(bytes.subarray(at, at + size))
+        expect(linesOf(chunks, 5)).toEqual(linesOf([bytes], 5))
+      })
+    )
+  })
+
   it("says what stands at the end without a newline, and nothing where nothing does", () => {
     expect(linesOf([Buffer.from("a\nb")])).toEqual(["a", "b"])
     expect(linesOf([Buffer.from("a\n")])).toEqual(["a"])

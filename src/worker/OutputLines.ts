@@ -26,10 +26,16 @@ export class OutputLines {
   #take(text: string): void {
     const lines = (this.#rest + text).split("\n")
     this.#rest = lines.pop() as string
-    for (const line of lines) this.#line(line)
-    while (this.#rest.length > this.#longest) {
-      this.#line(this.#rest.slice(0, this.#longest))
-      this.#rest = this.#rest.slice(this.#longest)
+    for (const line of lines) this.#line(this.#cut(line))
+    this.#rest = this.#cut(this.#rest)
+  }
+
+  /** Says all pieces of a line but the last, which it gives. */
+  #cut(line: string): string {
+    let from = 0
+    for (; line.length - from > this.#longest; from += this.#longest) {
+      this.#line(line.slice(from, from + this.#longest))
     }
+    return from === 0 ? line : line.slice(from)
   }
 }
