@@ -9,6 +9,7 @@ import {
 import { RegisterFunction } from "../domain/FunctionSpec.ts"
 import type { Functions } from "../deploy/Functions.ts"
 import { SocketStatus } from "../protocol/ErrorTable.ts"
+import { MAX_PAYLOAD_BYTES } from "../protocol/socket/Frame.ts"
 import {
   DeployFunctionByPath,
   DeployFunctionByUpload,
@@ -29,7 +30,7 @@ export interface ManagementOptions {
 }
 
 /** Every command but a deployment with its bundle fits in this many times over. */
-const MAX_PAYLOAD_BYTES = 1024 * 1024
+const MAX_REQUEST_BYTES = 1024 * 1024
 
 type Run = (payload: unknown) => Effect.Effect<unknown, ManagementError>
 
@@ -112,8 +113,8 @@ export const makeManagementCommands = (
           )
           return null
         }
-        if (payload.length > MAX_PAYLOAD_BYTES && command !== "DEPLOY_FUNCTION") {
-          ticket.refuse(new PayloadTooLarge({ what: "the payload", limitBytes: MAX_PAYLOAD_BYTES }))
+        if (payload.length > MAX_REQUEST_BYTES && command !== "DEPLOY_FUNCTION") {
+          ticket.refuse(new PayloadTooLarge({ what: "the payload", limitBytes: MAX_REQUEST_BYTES }))
           return null
         }
         const parsed = parsePayload(payload)

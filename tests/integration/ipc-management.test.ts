@@ -2,6 +2,7 @@ import { Deferred, Effect } from "effect"
 import { afterEach, describe, expect, it } from "vitest"
 import { InvalidRequest, type ManagementError } from "../../src/domain/Errors.ts"
 import { Command } from "../../src/protocol/socket/Commands.ts"
+import { MAX_PAYLOAD_BYTES } from "../../src/protocol/socket/Frame.ts"
 import { until } from "../support/Api.ts"
 import {
   deploymentView,
@@ -115,6 +116,17 @@ describe("management commands", () => {
       handler: "x".repeat(2 << 20)
     })
     expect(payload["error"]).toContain("larger than 1048576 bytes")
+  })
+
+  it("say how much an answer can hold where a list is longer, and go on", async () => {
+    const long = "x".repeat(64 << 10)
+    const view = { ...functionView("hello-world"), env: [long] }
+    await start({ functions: { list: Effect.succeed(Array.from({ length: 300 }, () => view)) } })
+    const client = await open()
+    const { payload } = await client.ask(1, Command.LIST_FUNCTIONS)
+    expect(payload["error"]).toContain(`the answer is larger than ${MAX_PAYLOAD_BYTES} bytes`)
+    expect(payload["code"]).toBe("FN_006")
+    expect((await client.ask(2, Command.PING)).status).toBe("OK")
   })
 
   it("answer with an error where the service itself fails, and put the fault into the log", async () => {
