@@ -55,8 +55,12 @@ const refused = (error: ServiceError) => Effect.succeed(send(problemMessage(erro
 const answered = <A, E extends ServiceError, R>(effect: Effect.Effect<A, E, R>) =>
   Effect.catchAll(effect, refused)
 
-const openApi = () =>
-  HttpServerResponse.text(JSON.stringify(OpenApi.fromApi(ManagementApi)), { contentType: "application/json" })
+/** Made when it is first asked for, and once: making it walks through every schema of the API. */
+let openApiText: string | null = null
+const openApi = () => {
+  openApiText ??= JSON.stringify(OpenApi.fromApi(ManagementApi))
+  return HttpServerResponse.text(openApiText, { contentType: "application/json" })
+}
 
 const encodeFunction = Schema.encode(FunctionView)
 
