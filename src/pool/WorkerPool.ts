@@ -129,16 +129,23 @@ export class WorkerPool {
     const coldStart = slot?._tag === "Ready" && slot.served === 0
     this.#dispatch({ _tag: "Leased", worker: id })
     let late = false
+    let cancelled = false
     const { session } = worker
     const wireId = session.invoke(invocation, budgetMs, (answer, linesCut) => {
       const outcome = this.#outcomeOf(answer, invocation, id)
+      // By itself, at its deadline: it was faster than we were to notice.
+      const gaveUp = !late && !cancelled && answer._tag === "Error" && answer.payload.code === "CANCELLED"
+      if (gaveUp) this.#dispatch({ _tag: "Condemned", worker: id, why: "late" })
       this.#giveBack(id, handle, answer, late)
       settle(outcome, linesCut)
     })
     return {
       workerId: id,
       coldStart,
-      cancel: () => session.cancel(wireId, "client_gone"),
+      cancel: () => {
+        cancelled = true
+        session.cancel(wireId, "client_gone")
+      },
       expire: () => {
         late = true
         handle.late += 1

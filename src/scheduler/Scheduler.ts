@@ -44,6 +44,9 @@ export class Scheduler extends Context.Tag("Scheduler")<
   }
 >() {}
 
+/** So much sooner than ours a worker's clock may have a deadline come: the budget that it is told is rounded. */
+const OWN_CLOCK_MS = 2
+
 const make = Effect.gen(function* () {
   const config = yield* ServerConfig
   const clock = yield* MonotonicClock
@@ -183,7 +186,11 @@ const make = Effect.gen(function* () {
     if (outcome._tag === "Failed") {
       const { error } = outcome
       if (error._tag !== "InvocationCancelled") return { _tag: "Failure", error }
-      // The caller is still there, and has to hear something.
+      // The caller is still there, and has to hear something. A worker watches the deadline too, by its own clock.
+      if (clock.now() >= entry.deadlineAt - OWN_CLOCK_MS) {
+        const timeoutMs = Math.round(entry.deadlineAt - entry.admittedAt)
+        return { _tag: "Failure", error: new ExecutionTimeout({ timeoutMs, phase: "run" }) }
+      }
       const reason = "it gave up an invocation that nobody had cancelled"
       return { _tag: "Failure", error: new WorkerCrashed({ cause: "protocol", reason }) }
     }

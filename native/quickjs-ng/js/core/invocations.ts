@@ -16,6 +16,12 @@ type Parts = Awaited<ReturnType<typeof FetchSegment.responseParts>>
 const events = (): Events => native.segment("events") as unknown as Events
 const abortError = (why: string): DOMException => new NativeDOMException(why, "AbortError")
 
+/**
+ * The deadline is the host's to keep, by its clock; code that spins is interrupted a little later, so that what was
+ * cancelled is answered, too.
+ */
+const INTERRUPT_MS = 10
+
 /** One call of the handler, from `invoke` to its one answer. It is the asynchronous context of all that comes of it. */
 class Invocation extends Speaker {
   readonly id: string
@@ -30,7 +36,9 @@ class Invocation extends Speaker {
     super(stringify(id))
     this.id = id
     this.deadline =
-      typeof deadlineMs === "number" && deadlineMs > 0 ? native.now() + deadlineMs : Number.POSITIVE_INFINITY
+      typeof deadlineMs === "number" && deadlineMs > 0
+        ? native.now() + deadlineMs + INTERRUPT_MS
+        : Number.POSITIVE_INFINITY
   }
 
   /** Made when somebody asks for it. */
@@ -181,9 +189,13 @@ const send = (invocation: Invocation, parts: Parts): void => {
   done(invocation)
 }
 
+/** Whether it is what `fetch` threw because the function may not fetch from there. */
+const wasDenied = (thrown: unknown): boolean =>
+  (native.segment("fetch") as unknown as typeof FetchSegment).wasDenied(thrown)
+
 const threw = (invocation: Invocation, thrown: unknown): void => {
   if (isOutOfMemory(thrown)) giveUp()
-  else fail(invocation, "HANDLER_ERROR", describeThrown(thrown))
+  else fail(invocation, wasDenied(thrown) ? "PERMISSION_DENIED" : "HANDLER_ERROR", describeThrown(thrown))
 }
 
 const fail = (invocation: Invocation, code: ErrorCode, error: ErrorFields): void => {

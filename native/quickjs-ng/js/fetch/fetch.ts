@@ -3,8 +3,12 @@ import { more } from "./lazy.ts"
 import type { Request } from "./Request.ts"
 import type { Response } from "./Response.ts"
 
+/** Whether there can be anything that was denied. */
+let wasUsed = false
+
 const api = {
   fetch(input: Request | string, init?: RequestInit): Promise<Response> {
+    wasUsed = true
     return more().fetchAny(input, init)
   }
 }
@@ -20,4 +24,4 @@ Object.defineProperty(fetch, "length", { value: 1, configurable: true })
 export const hostResult = (result: HostResult): void => more().hostResult(result)
 
 /** Whether a thrown value is a fetch that the host did not allow (PERMISSION_DENIED). */
-export const wasDenied = (thrown: unknown): boolean => more().wasDenied(thrown)
+export const wasDenied = (thrown: unknown): boolean => wasUsed && more().wasDenied(thrown)
