@@ -114,6 +114,27 @@ const cases: ReadonlyArray<WorkerCase> = [
     ]
   },
   {
+    name: "base64 of strings: what is no byte, what is no base64, and no argument at all",
+    run: async ({ threw }) => [
+      btoa("\xff\0"),
+      btoa(null as never),
+      atob(" /w A=\n").length,
+      await threw(() => btoa("€")),
+      await threw(() => atob("a")),
+      await threw(() => (btoa as () => string)()),
+      await threw(() => (atob as () => string)())
+    ],
+    expected: [
+      "/wA=",
+      "bnVsbA==",
+      2,
+      "InvalidCharacterError",
+      "InvalidCharacterError",
+      "TypeError",
+      "TypeError"
+    ]
+  },
+  {
     name: "streams: characters cut anywhere, halves of pairs",
     run: async ({ from }) => {
       const text = "aü€😀"
