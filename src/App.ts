@@ -19,6 +19,7 @@ import * as BundleStore from "./store/BundleStore.ts"
 import * as DataFolder from "./store/DataFolder.ts"
 import * as SqlMetadataStore from "./store/SqlMetadataStore.ts"
 import type { RuntimesView } from "./protocol/Management.ts"
+import { stopSignal } from "./StopSignal.ts"
 import { VERSION } from "./domain/Product.ts"
 import * as ProcessSpawner from "./worker/ProcessSpawner.ts"
 import { removeTree, workerFolders } from "./worker/WorkerFolder.ts"
@@ -66,31 +67,6 @@ const socketDoor = Layer.unwrapEffect(
 )
 const doors = socketDoor.pipe(Layer.provideMerge(HttpServer.layer), Layer.provide(BodyBudget.layer))
 
-/**
- * The first SIGTERM or SIGINT. A second one ends the process at once (R-8): its workers end with it, by the kernel's hand,
- * and `leave` clears away what can be cleared in that instant.
- */
-const stopSignal = (leave: () => void): Effect.Effect<NodeJS.Signals> =>
-  Effect.async((resume) => {
-    let first = true
-    let firstAt = 0
-    const handle = (signal: NodeJS.Signals): void => {
-      // One Ctrl-C arrives twice under npm: from the terminal, and passed on by npm.
-      if (!first && signal === "SIGINT" && performance.now() - firstAt < ONE_CTRL_C_MS) return
-      if (!first) {
-        leave()
-        process.exit(signal === "SIGINT" ? 130 : 143)
-      }
-      first = false
-      firstAt = performance.now()
-      resume(Effect.succeed(signal))
-    }
-    for (const signal of ["SIGTERM", "SIGINT"] as const) process.on(signal, handle)
-  })
-
-/** SIGINTs closer together than this are one. */
-const ONE_CTRL_C_MS = 500
-
 /** What answers get to be written in, after the drain time, by whoever reads them. */
 const LAST_ANSWERS = Duration.seconds(1)
 
@@ -129,7 +105,14 @@ const serve = ({ examples, options, typed }: RunOptions) =>
         rmSync(options.socketPath, { force: true })
         rmSync(workerFolders(options.dataDir), { recursive: true, force: true })
       }
-      const stopping = yield* Effect.forkScoped(stopSignal(leave))
+      const stopping = yield* Effect.forkScoped(
+        stopSignal({
+          on: (signal, handle) => process.on(signal, handle),
+          now: () => performance.now(),
+          leave,
+          exit: (code) => process.exit(code)
+        })
+      )
       const serving = Effect.gen(function* () {
         yield* refuseTaken(options)
         const context = yield* Layer.build(core(options))

@@ -6,6 +6,7 @@ import { describe, expect, it } from "vitest"
 import type { ServerOptions } from "../../src/config/ServerConfig.ts"
 import * as BundleStore from "../../src/store/BundleStore.ts"
 import * as DataFolder from "../../src/store/DataFolder.ts"
+import { metadataMigrations } from "../../src/store/metadataMigrations.ts"
 import * as SqlMetadataStore from "../../src/store/SqlMetadataStore.ts"
 import { makeReadOnly, tinyFileSystem } from "../support/Mounts.ts"
 import { configLayer, temporaryFolder } from "../support/TemporaryData.ts"
@@ -159,13 +160,14 @@ describe("metadata.db", () => {
   it("of a newer server is refused", () =>
     run(
       Effect.gen(function* () {
+        const newest = Math.max(...metadataMigrations.map(([id]) => id))
         const { refused } = yield* damaged((path) => {
           const database = new Database(path)
           database.run("INSERT INTO schema_migrations (migration_id, name) VALUES (999, 'later')")
           database.close()
         })
         expect(refused.reason).toBe(
-          "it was written by a newer version of this server (schema 999, this one knows 1)"
+          `it was written by a newer version of this server (schema 999, this one knows ${newest})`
         )
       })
     ))

@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest"
-import { deploy, deployRefused, getFunction, register, serve, until } from "../support/Api.ts"
+import { deploy, deployRefused, getFunction, register, serve, until, versionsOf } from "../support/Api.ts"
 import type { Problem } from "../../src/protocol/Problem.ts"
+import { Gate } from "../support/Gate.ts"
 import { processesNaming } from "../support/Processes.ts"
 import { startServer, type TestServer } from "../support/TestServer.ts"
 
@@ -67,15 +68,13 @@ describe("deploy with traffic (R-7)", () => {
   })
 
   it("lets an old worker finish what it has", async () => {
-    const slow = `export default async () => { await new Promise((r) => setTimeout(r, 400)); return new Response("old") }`
-    await serve(server, "finishing", slow)
+    await using gate = new Gate()
+    await serve(server, "finishing", gate.handler("old"))
     const answer = fetch(`${server.url}/functions/finishing`)
-    await until(
-      () => getFunction(server, "finishing"),
-      (view) => view.workers.busy === 1
-    )
+    await gate.arrived(1)
     await deploy(server, "finishing", "v2", answering("new"))
     expect(await (await fetch(`${server.url}/functions/finishing`)).text()).toBe("new")
+    gate.open()
     expect(await (await answer).text()).toBe("old")
   })
 
@@ -86,6 +85,11 @@ describe("deploy with traffic (R-7)", () => {
     )
     expect(results.every((one) => one.status === "deployed")).toBe(true)
     const view = await getFunction(server, "contested")
+    const versions = await versionsOf(server, "contested")
+    expect(versions.map(({ version }) => version).toSorted()).toEqual(["v1", "v2", "v3", "v4", "v5"])
+    expect(versions.filter(({ active }) => active).map(({ version }) => version)).toEqual([
+      view.active_version
+    ])
     expect(await (await fetch(`${server.url}/functions/contested`)).text()).toBe(view.active_version ?? "")
   })
 })

@@ -1,6 +1,7 @@
 import fc from "fast-check"
 import { afterAll, beforeAll, describe, expect, it } from "vitest"
 import { getFunction, problemOf, serve, until } from "../support/Api.ts"
+import { Gate } from "../support/Gate.ts"
 import { startServer, type TestServer } from "../support/TestServer.ts"
 
 /** Tells what it saw, or answers as it is asked to. */
@@ -196,27 +197,35 @@ describe("many at once", () => {
   })
 
   it("multiplexes one worker when the function allows it (S-10)", async () => {
-    const sleeper = `export default async () => { await new Promise((r) => setTimeout(r, 200)); return new Response("ok") }`
-    await serve(server, "sleeper", sleeper, { concurrency: 1000, max_workers: 1 })
-    const statuses = await Promise.all(
-      Array.from({ length: 300 }, async () => (await fetch(`${server.url}/functions/sleeper`)).status)
+    await using gate = new Gate()
+    await serve(server, "gated", gate.handler("ok"), { concurrency: 1000, max_workers: 1 })
+    const calls = Array.from(
+      { length: 200 },
+      async () => (await fetch(`${server.url}/functions/gated`)).status
     )
-    expect(new Set(statuses)).toEqual(new Set([200]))
-    const { workers } = await getFunction(server, "sleeper")
+    // All of them are in their handlers at the same time.
+    await gate.arrived(200)
+    gate.open()
+    expect(new Set(await Promise.all(calls))).toEqual(new Set([200]))
+    const { workers } = await getFunction(server, "gated")
     expect(workers.warm + workers.idle + workers.busy).toBe(1)
   })
 
   it("refuses what does not fit the queue at once, with Retry-After (FN_007)", async () => {
+    await using gate = new Gate()
     const small = await startServer({ flags: ["--max-queue-length", "2", "--max-workers", "1"] })
     try {
-      await serve(
-        small,
-        "waits",
-        `export default async () => { await new Promise((r) => setTimeout(r, 300)); return new Response("ok") }`
+      await serve(small, "waits", gate.handler("ok"))
+      const calls = Array.from({ length: 8 }, () => fetch(`${small.url}/functions/waits`))
+      let answered = 0
+      for (const call of calls) void call.then(() => (answered += 1))
+      // One runs and two wait: nobody else is let in, and nobody is answered before the gate opens.
+      await until(
+        async () => answered,
+        (count) => count === 5
       )
-      const responses = await Promise.all(
-        Array.from({ length: 8 }, () => fetch(`${small.url}/functions/waits`))
-      )
+      gate.open()
+      const responses = await Promise.all(calls)
       const refused = responses.filter((response) => response.status === 429)
       expect(responses.filter((response) => response.status === 200).length).toBe(3)
       expect(refused.length).toBe(5)

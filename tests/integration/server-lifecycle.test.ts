@@ -1,8 +1,10 @@
-import { existsSync, readdirSync } from "node:fs"
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs"
+import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { afterEach, describe, expect, it } from "vitest"
 import { connectSocket } from "../../src/client/index.ts"
 import { deploy, getFunction, serve, until } from "../support/Api.ts"
+import { Gate } from "../support/Gate.ts"
 import { isAlive, processesNaming } from "../support/Processes.ts"
 import { startServer, type TestServer } from "../support/TestServer.ts"
 
@@ -70,6 +72,46 @@ describe("start", () => {
     expect((await fetch(`${first.url}/health`)).status).toBe(200)
   })
 
+  it.each([
+    {
+      what: "a database that is damaged",
+      make: (dataDir: string) => {
+        mkdirSync(dataDir)
+        writeFileSync(join(dataDir, "metadata.db"), "garbage ".repeat(4096))
+      },
+      says: (dataDir: string) => [
+        `${join(dataDir, "metadata.db")} cannot be used: the database is damaged`,
+        "put it back from a backup, or move it away to begin with an empty one"
+      ]
+    },
+    {
+      what: "a data folder that is a file",
+      make: (dataDir: string) => writeFileSync(dataDir, "mine"),
+      says: (dataDir: string) => [
+        `${dataDir} cannot be used: a file stands where a folder is needed`,
+        "move that file away, or set another --data-dir"
+      ]
+    }
+  ])("refuses $what: what, what to do, exit code 1, no stack, and nothing is changed", async (unusable) => {
+    const home = mkdtempSync(join(tmpdir(), "bunbase-unusable-"))
+    try {
+      const dataDir = join(home, "data")
+      unusable.make(dataDir)
+      const read = () =>
+        readFileSync(existsSync(join(dataDir, "metadata.db")) ? join(dataDir, "metadata.db") : dataDir)
+      const before = read()
+      const server = await start({ dataDir, awaitReady: false })
+      expect(await server.exited).toBe(1)
+      for (const words of unusable.says(dataDir)) expect(server.output()).toContain(words)
+      expect(server.output()).toMatch(/^error: /)
+      expect(server.output()).not.toMatch(/\n\s+at |is ready/)
+      expect(read()).toEqual(before)
+      expect(existsSync(server.socketPath)).toBe(false)
+    } finally {
+      rmSync(home, { recursive: true, force: true })
+    }
+  })
+
   it("refuses a port in use, and names the flag that changes it", async () => {
     const first = await start()
     const port = new URL(first.url).port
@@ -104,15 +146,15 @@ describe("start", () => {
 describe("shutdown (R-8)", () => {
   for (const signal of ["SIGTERM", "SIGINT"] as const) {
     it(`finishes what is in flight on ${signal}, exits 0 and leaves nothing`, async () => {
+      await using gate = new Gate()
       const server = await start()
-      await serve(server, "slow", slow)
-      const answer = fetch(`${server.url}/functions/slow?ms=500`)
-      await until(
-        () => getFunction(server, "slow"),
-        (view) => view.workers.busy === 1
-      )
+      await serve(server, "held", gate.handler("whole"))
+      const answer = fetch(`${server.url}/functions/held`)
+      await gate.arrived(1)
       process.kill(server.pid, signal)
-      expect(await (await answer).text()).toBe("slow")
+      await server.printed(/stopping/i)
+      gate.open()
+      expect(await (await answer).text()).toBe("whole")
       expect(await server.exited).toBe(0)
       expect(server.output()).toMatch(/\nstopped\n$/)
       expect(existsSync(server.socketPath)).toBe(false)
@@ -121,18 +163,17 @@ describe("shutdown (R-8)", () => {
     })
   }
 
-  it("takes the two SIGINTs of one Ctrl-C under npm for one, and drains", async () => {
+  it("takes a SIGINT right behind the first for the same Ctrl-C, and drains", async () => {
+    await using gate = new Gate()
     const server = await start()
-    await serve(server, "slow", slow)
-    const answer = fetch(`${server.url}/functions/slow?ms=700`)
-    await until(
-      () => getFunction(server, "slow"),
-      (view) => view.workers.busy === 1
-    )
-    process.kill(server.pid, "SIGINT")
+    await serve(server, "held", gate.handler("whole"))
+    const answer = fetch(`${server.url}/functions/held`)
+    await gate.arrived(1)
+    // In one go, so that nothing comes between them; what a later one does is tested with a clock (StopSignal).
+    await Bun.spawn(["sh", "-c", `kill -INT ${server.pid}; kill -INT ${server.pid}`]).exited
     await server.printed(/stopping/i)
-    process.kill(server.pid, "SIGINT")
-    expect(await (await answer).text()).toBe("slow")
+    gate.open()
+    expect(await (await answer).text()).toBe("whole")
     expect(await server.exited).toBe(0)
   })
 

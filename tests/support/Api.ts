@@ -1,4 +1,4 @@
-import type { DeploymentView, FunctionView } from "../../src/protocol/Management.ts"
+import type { DeploymentView, FunctionView, VersionView } from "../../src/protocol/Management.ts"
 import type { Problem } from "../../src/protocol/Problem.ts"
 import type { TestServer } from "./TestServer.ts"
 
@@ -56,6 +56,13 @@ export const serve = async (
 
 export const getFunction = async (server: TestServer, name: string): Promise<FunctionView> =>
   orThrow(await send(server, "GET", `/api/functions/${name}`))
+
+export const versionsOf = async (server: TestServer, name: string): Promise<ReadonlyArray<VersionView>> =>
+  (
+    await orThrow<{ readonly versions: ReadonlyArray<VersionView> }>(
+      await send(server, "GET", `/api/functions/${name}/versions`)
+    )
+  ).versions
 
 /** Asks again until the condition holds; the test's own time-out is the bound. */
 export const until = async <A>(look: () => Promise<A>, holds: (seen: A) => boolean): Promise<A> => {
