@@ -35,7 +35,9 @@ export const settingsFlags = {
     fallback: "handler"
   }),
   env: repeatedOption("env", "NAME=VALUE", "An environment variable of the function.", "e"),
-  memoryMb: option("memory-mb", "MIB", "Memory of one worker.", { fallback: serverDefault("memoryMb") }),
+  memoryMb: option("memory-mb", "MIB", "Memory of one worker. On bun it is not enforced yet.", {
+    fallback: serverDefault("memoryMb")
+  }),
   timeoutSeconds: option(
     "timeout-seconds",
     "SECONDS",

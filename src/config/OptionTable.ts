@@ -130,7 +130,8 @@ const workers = [
   }),
   option("memoryMb", "memory_mb", {
     value: Value.whole(16, 4096, "MiB"),
-    description: "Memory of one worker, unless the function says otherwise.",
+    description:
+      "Memory of one worker, unless the function says otherwise. Workers on quickjs-ng are held to it; those on bun are not yet.",
     example: "256"
   }),
   option("idleTimeout", "idle_timeout_seconds", {
@@ -207,12 +208,13 @@ const files = [
   }),
   option("logsDb", "logs_db", {
     value: Value.path,
-    description: "Database of logs.",
+    description:
+      "Place of a database of logs. Not used by this version, which only makes its folder: logs are files in logs_dir.",
     example: "./data/logs.db"
   }),
   option("metricsDb", "metrics_db", {
     value: Value.path,
-    description: "Database of metrics.",
+    description: "Place of a database of metrics. Not used by this version, which only makes its folder.",
     example: "./data/metrics.db"
   }),
   option("logsDir", "logs_dir", {
