@@ -44,9 +44,6 @@ export class Scheduler extends Context.Tag("Scheduler")<
   }
 >() {}
 
-/** So much sooner than ours a worker's clock may have a deadline come: the budget that it is told is rounded. */
-const OWN_CLOCK_MS = 2
-
 const make = Effect.gen(function* () {
   const config = yield* ServerConfig
   const clock = yield* MonotonicClock
@@ -186,8 +183,9 @@ const make = Effect.gen(function* () {
     if (outcome._tag === "Failed") {
       const { error } = outcome
       if (error._tag !== "InvocationCancelled") return { _tag: "Failure", error }
-      // The caller is still there, and has to hear something. A worker watches the deadline too, by its own clock.
-      if (clock.now() >= entry.deadlineAt - OWN_CLOCK_MS) {
+      // The caller is still there, and has to hear something. A worker watches the deadline too, and may
+      // be heard before our own clock has looked.
+      if (clock.now() >= entry.deadlineAt) {
         const timeoutMs = Math.round(entry.deadlineAt - entry.admittedAt)
         return { _tag: "Failure", error: new ExecutionTimeout({ timeoutMs, phase: "run" }) }
       }

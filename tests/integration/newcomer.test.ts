@@ -4,6 +4,7 @@ import { join } from "node:path"
 import { fileURLToPath } from "node:url"
 import { afterAll, beforeAll, describe, expect, it } from "vitest"
 import { plainPath } from "../support/Cli.ts"
+import { fakeProgram } from "../support/ForkedRuntime.ts"
 import { startServer, type TestServer } from "../support/TestServer.ts"
 
 const root = fileURLToPath(new URL("../..", import.meta.url))
@@ -45,7 +46,9 @@ it("what the server says stands together, after everything that led there, and i
   const home = await mkdtemp(join(tmpdir(), "bunbase-words-"))
   const [data, socket] = [join(home, "data"), join(home, "f.sock")]
   // One pipe for both of its streams, as on a terminal: what came first stands first.
-  const line = `exec "${root}bin/bunbase" serve --examples --http-port 0 --data-dir "${data}" --socket "${socket}" 2>&1`
+  // Whether the native worker could be built here is of no importance to the words.
+  const worker = fakeProgram(home).path
+  const line = `exec "${root}bin/bunbase" serve --examples --http-port 0 --data-dir "${data}" --socket "${socket}" --quickjs-worker "${worker}" 2>&1`
   const shell = Bun.spawn(["sh", "-c", line], {
     cwd: root,
     env: { PATH: plainPath, HOME: home, NO_COLOR: "1" },
@@ -63,14 +66,15 @@ it("what the server says stands together, after everything that led there, and i
     }
     expect(await shell.exited).toBe(0)
     const [before = "", after = ""] = output.split(/^BunBase Functions .* is ready$/m)
-    expect(before.match(/ deployed$/gm)).toHaveLength(6)
+    expect(before.match(/ deployed$/gm)).toHaveLength(7)
     const url = /HTTP +(\S+)/.exec(after)?.[1]
     expect(after.split("\n")).toEqual([
       "",
       `  HTTP     ${url}`,
       `  socket   ${socket}`,
-      `  data     ${data} (6 functions deployed)`,
-      "  examples hello-world, html-page, json-api, primes, upload, webhook",
+      `  data     ${data} (7 functions deployed)`,
+      "  runtimes bun, quickjs-ng",
+      "  examples hello-world, html-page, json-api, primes, quickjs-hello, upload, webhook",
       "",
       "Call one:",
       `  curl '${url}/functions/hello-world?name=Alice'`,
