@@ -50,9 +50,8 @@ export const DeploymentId = Schema.String.pipe(
 )
 export type DeploymentId = typeof DeploymentId.Type
 
-/** A worker process's identifier, unique within one run of the server: `w1`, `w2`, … */
+/** A worker process's identifier, unique within one run of the server: `w1-1`, `w1-2`, … the first number is its pool's. */
 export type WorkerId = string & { readonly WorkerId: unique symbol }
-export const WorkerId = (serial: number): WorkerId => `w${serial}` as WorkerId
 
 const invocationIdPattern = /^[A-Za-z0-9][A-Za-z0-9._:-]{0,127}$/
 
@@ -78,3 +77,13 @@ export const newVersionId = (): VersionId => `ver-${token()}` as VersionId
 export const newDeploymentId = (): DeploymentId => `deploy-${token()}` as DeploymentId
 /** UUIDv7: sorts by time. */
 export const newInvocationId = (): string => Bun.randomUUIDv7()
+
+/** The caller's id where it is a safe token, else a new one; the handler never sees one that was not taken over. */
+export const takeInvocationId = (headers: Record<string, string | ReadonlyArray<string>>): string => {
+  const given = headers["x-invocation-id"]
+  if (given === undefined) return newInvocationId()
+  if (typeof given === "string" && isInvocationId(given)) return given
+  const id = newInvocationId()
+  headers["x-invocation-id"] = id
+  return id
+}

@@ -10,6 +10,9 @@ import type { InvocationError } from "./Errors.ts"
  */
 export type Headers = Readonly<Record<string, string | ReadonlyArray<string>>>
 
+/** A request's headers on their way to the handler; changed in place, because the map was made for this call. */
+export type RequestHeaders = Record<string, string | ReadonlyArray<string>>
+
 /** One call of a function, whatever it came by (HTTP, socket, CLI, a trigger). */
 export interface Invocation {
   readonly id: string
@@ -25,6 +28,9 @@ export interface Invocation {
   /** A tighter budget than the function's own `timeout_seconds`, in milliseconds. */
   readonly deadlineMs?: number
 }
+
+/** An invocation whose body can be let go of, once nobody will give it to a worker any more. */
+export type Forgetful = Omit<Invocation, "body"> & { body: Uint8Array | null }
 
 /** What a handler answered. */
 export interface InvocationResult {

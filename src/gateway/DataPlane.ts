@@ -6,14 +6,15 @@ import {
   PayloadTooLarge,
   RouteNotFound
 } from "../domain/Errors.ts"
-import { isInvocationId, newInvocationId } from "../domain/Ids.ts"
-import type { Invocation, Outcome, Target } from "../domain/Invocation.ts"
+import { takeInvocationId } from "../domain/Ids.ts"
+import type { Forgetful, Invocation, Outcome, RequestHeaders, Target } from "../domain/Invocation.ts"
 import type { LogPipeline } from "../logs/LogPipeline.ts"
+import { stripHopByHop } from "../protocol/HopByHop.ts"
 import type { BodyBudget } from "../router/BodyBudget.ts"
 import type { Router } from "../router/Router.ts"
 import type { Scheduler } from "../scheduler/Scheduler.ts"
 import type { ClientWatch, Watched } from "./ClientWatch.ts"
-import { type RequestHeaders, responseOf, stripHopByHop } from "./ForwardedHeaders.ts"
+import { responseOf } from "./ForwardedHeaders.ts"
 import { internalProblem, problemMessage, problemResponse, responseFrom } from "./ProblemResponse.ts"
 import { type BodyRefusal, declaredLength, HeldBody } from "./RequestBody.ts"
 import { splitTarget } from "./RequestTarget.ts"
@@ -33,9 +34,6 @@ export interface DataPlaneServices {
 export interface ConnectionTimeouts {
   readonly timeout: (request: Request, seconds: number) => void
 }
-
-/** An invocation whose body can be let go of, once nobody will give it to a worker any more. */
-type Forgetful = Omit<Invocation, "body"> & { body: Uint8Array | null }
 
 /**
  * What a function may be called with: every method that Bun's parser knows, but for TRACE and CONNECT, which are for the
@@ -236,16 +234,6 @@ export class DataPlane {
     })
     return responseFrom(internalProblem(invocationId))
   }
-}
-
-/** The caller's id where it is a safe token, else a new one; the handler never sees one that was not taken over. */
-const takeInvocationId = (headers: RequestHeaders): string => {
-  const given = headers["x-invocation-id"]
-  if (given === undefined) return newInvocationId()
-  if (typeof given === "string" && isInvocationId(given)) return given
-  const id = newInvocationId()
-  headers["x-invocation-id"] = id
-  return id
 }
 
 /** The id that the answer to a request bears: its caller's or a new one. */

@@ -1,12 +1,6 @@
 import { describe, expect, it } from "vitest"
 import type { InvocationResult } from "../domain/Invocation.ts"
-import { type RequestHeaders, responseOf, stripHopByHop } from "./ForwardedHeaders.ts"
-
-const stripped = (headers: RequestHeaders): RequestHeaders => {
-  const copy = { ...headers }
-  stripHopByHop(copy)
-  return copy
-}
+import { responseOf } from "./ForwardedHeaders.ts"
 
 const result = (overrides: Partial<InvocationResult>): InvocationResult => ({
   status: 200,
@@ -16,46 +10,6 @@ const result = (overrides: Partial<InvocationResult>): InvocationResult => ({
   executionMs: 0,
   queueMs: 0,
   ...overrides
-})
-
-describe("stripHopByHop", () => {
-  it("removes what is for this hop, and nothing else", () => {
-    expect(
-      stripped({
-        connection: "keep-alive",
-        "keep-alive": "timeout=5",
-        "proxy-authorization": "Basic x",
-        "proxy-authenticate": "Basic",
-        "proxy-authentication-info": "x",
-        "proxy-connection": "keep-alive",
-        te: "trailers",
-        trailer: "x-sum",
-        "transfer-encoding": "chunked",
-        upgrade: "h2c",
-        host: "a",
-        accept: "*/*",
-        "x-te": "kept",
-        authorization: "Bearer x"
-      })
-    ).toStrictEqual({ host: "a", accept: "*/*", "x-te": "kept", authorization: "Bearer x" })
-  })
-
-  it("removes what Connection names, however it is written", () => {
-    expect(
-      stripped({
-        connection: "close, X-Hop ,\tHTTP2-Settings",
-        "x-hop": "1",
-        "http2-settings": "AAA",
-        "x-end": "2"
-      })
-    ).toStrictEqual({ "x-end": "2" })
-  })
-
-  it("does not let Connection hide the host or the invocation's id from the handler", () => {
-    expect(
-      stripped({ connection: "host, x-invocation-id", host: "a", "x-invocation-id": "i" })
-    ).toStrictEqual({ host: "a", "x-invocation-id": "i" })
-  })
 })
 
 describe("responseOf", () => {

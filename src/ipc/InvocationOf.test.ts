@@ -3,6 +3,7 @@ import { describe, expect, it } from "vitest"
 import { InvalidRequest, PayloadTooLarge } from "../domain/Errors.ts"
 import type { Invocation } from "../domain/Invocation.ts"
 import type { InvokeRequest } from "../protocol/socket/InvokeRequest.ts"
+import { HOP_BY_HOP, stripHopByHop } from "../protocol/HopByHop.ts"
 import { invocationOf } from "./InvocationOf.ts"
 
 const LIMIT = 1000
@@ -94,6 +95,23 @@ describe("invocationOf", () => {
       "content-length": "3"
     })
     expect(accepted({ headers: hop }).headers).toEqual({})
+  })
+
+  it("hides from the handler by socket what HTTP hides: every hop-by-hop field, and what Connection names", () => {
+    const given = {
+      ...Object.fromEntries(HOP_BY_HOP.map((name) => [name.toUpperCase(), "x"])),
+      connection: ["close, X-Hop", "\tHTTP2-Settings ,host"],
+      "X-Hop": "1",
+      "http2-settings": "AAA",
+      host: "a",
+      "x-end": "2"
+    }
+    const { headers } = accepted({ headers: given })
+    expect({ ...headers }).toEqual({ host: "a", "x-end": "2" })
+    const overHttp: Record<string, string> = {}
+    for (const [name, value] of Object.entries(given)) overHttp[name.toLowerCase()] = String(value)
+    stripHopByHop(overHttp)
+    expect(overHttp).toEqual({ ...headers })
   })
 
   it("takes over an id that is a safe token, and shows the handler no other", () => {

@@ -1,13 +1,9 @@
 import { InvalidRequest, PayloadTooLarge, type Violation } from "../domain/Errors.ts"
-import { isInvocationId, newInvocationId } from "../domain/Ids.ts"
-import type { Invocation } from "../domain/Invocation.ts"
+import { takeInvocationId } from "../domain/Ids.ts"
+import type { Forgetful, RequestHeaders } from "../domain/Invocation.ts"
+import { stripHopByHop } from "../protocol/HopByHop.ts"
 import type { InvokeRequest } from "../protocol/socket/InvokeRequest.ts"
 import { requestUrl } from "../protocol/socket/requestUrl.ts"
-
-/** An invocation whose body can be let go of, once nobody will give it to a worker any more. */
-type Forgetful = Omit<Invocation, "body"> & { body: Uint8Array | null }
-
-type HeaderMap = Record<string, string | ReadonlyArray<string>>
 
 /** RFC 9110, 5.6.2. */
 const TOKEN = /^[!#$%&'*+.^_`|~0-9A-Za-z-]{1,256}$/
@@ -15,17 +11,6 @@ const TOKEN = /^[!#$%&'*+.^_`|~0-9A-Za-z-]{1,256}$/
 const HEADER_VALUE = /^[\t\x20-\x7e\x80-\xff]*$/
 // oxlint-disable-next-line no-control-regex -- they are what it looks for
 const CONTROL = /[\x00-\x1f\x7f]/
-
-/** What is said to the hop before, which may have been HTTP, and means nothing here. */
-const hopByHop: ReadonlySet<string> = new Set([
-  "connection",
-  "keep-alive",
-  "te",
-  "trailer",
-  "transfer-encoding",
-  "upgrade",
-  "proxy-connection"
-])
 
 /**
  * An invocation from a request whose shape is right: fills in what was left out and checks what only HTTP's rules can
@@ -106,9 +91,9 @@ const urlOf = (request: InvokeRequest, violations: Array<Violation>): string => 
 const headersOf = (
   given: Readonly<Record<string, string | ReadonlyArray<string>>> | null | undefined,
   violations: Array<Violation>
-): HeaderMap => {
+): RequestHeaders => {
   // Without a prototype: a header may be called __proto__.
-  const headers = Object.create(null) as HeaderMap
+  const headers = Object.create(null) as RequestHeaders
   if (given === undefined || given === null) return headers
   for (const spelled in given) {
     const name = spelled.toLowerCase()
@@ -119,7 +104,6 @@ const headersOf = (
       })
       continue
     }
-    if (hopByHop.has(name)) continue
     const value = given[spelled] as string | ReadonlyArray<string>
     const values = typeof value === "string" ? [value] : value
     if (!values.every((one) => HEADER_VALUE.test(one))) {
@@ -134,6 +118,8 @@ const headersOf = (
       before === undefined ? values : [...(typeof before === "string" ? [before] : before), ...values]
     if (all.length > 0) headers[name] = all.length === 1 ? (all[0] as string) : all
   }
+  // Said to the hop before, which may have been HTTP: it means nothing here.
+  stripHopByHop(headers)
   const host = headers["host"]
   if (host !== undefined && (typeof host !== "string" || host.includes(","))) {
     violations.push({ field: "headers.host", message: "send one Host header" })
@@ -148,14 +134,4 @@ const bodyOf = (base64: string, maxBytes: number): Uint8Array | null | "too_larg
   } catch {
     return null
   }
-}
-
-/** The caller's id where it is a safe token, else a new one; the handler never sees one that was not taken over. */
-const takeInvocationId = (headers: HeaderMap): string => {
-  const given = headers["x-invocation-id"]
-  if (given === undefined) return newInvocationId()
-  if (typeof given === "string" && isInvocationId(given)) return given
-  const id = newInvocationId()
-  headers["x-invocation-id"] = id
-  return id
 }

@@ -1,4 +1,5 @@
 import type { Capabilities } from "../domain/Capabilities.ts"
+import { HOP_BY_HOP } from "../protocol/HopByHop.ts"
 import type { FetchRequest, ResultPayload, WireHeaders } from "../protocol/worker/Wire.ts"
 import { fetchRefusal } from "./FetchAllowance.ts"
 
@@ -6,19 +7,7 @@ import { fetchRefusal } from "./FetchAllowance.ts"
 const MOST_REDIRECTS = 20
 const REDIRECTS = new Set([301, 302, 303, 307, 308])
 /** Names that belong to the connection, not to the request; the host's own connection has its own. */
-const OF_THE_CONNECTION = new Set([
-  "connection",
-  "content-length",
-  "expect",
-  "host",
-  "keep-alive",
-  "proxy-authorization",
-  "proxy-connection",
-  "te",
-  "trailer",
-  "transfer-encoding",
-  "upgrade"
-])
+const OF_THE_CONNECTION = new Set([...HOP_BY_HOP, "content-length", "expect", "host"])
 /** What is told to one origin only. */
 const OF_THE_ORIGIN = ["authorization", "cookie"]
 const OF_THE_BODY = ["content-encoding", "content-language", "content-location", "content-type"]
