@@ -94,6 +94,13 @@ export class StorageFailed extends Data.TaggedError("StorageFailed")<{
   }
 }
 
+/** FN_004 (500): a fault of the service's own. It says nothing about the fault, which belongs into the service's log. */
+export class InternalFault extends Data.TaggedError("InternalFault")<Record<never, never>> {
+  override get message() {
+    return "the service could not answer this request, because of an internal error; its cause is in the service's log"
+  }
+}
+
 /** FN_005: this code cannot be deployed; what was active stays active. */
 export class DeploymentFailed extends Data.TaggedError("DeploymentFailed")<{
   readonly stage: "bundle" | "syntax" | "import" | "handler" | "start" | "version"
@@ -287,4 +294,4 @@ export type ManagementError =
   | ServiceStopping
 
 /** Everything that leaves the service as an error. */
-export type ServiceError = InvocationError | ManagementError | RouteNotFound | Unauthorized
+export type ServiceError = InvocationError | ManagementError | RouteNotFound | Unauthorized | InternalFault

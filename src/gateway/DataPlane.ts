@@ -1,6 +1,7 @@
 import {
   FunctionNotFound,
   HandlerFailed,
+  InternalFault,
   InvalidRequest,
   type LimitExceeded,
   PayloadTooLarge,
@@ -15,7 +16,7 @@ import type { Router } from "../router/Router.ts"
 import type { Scheduler } from "../scheduler/Scheduler.ts"
 import type { ClientWatch, Watched } from "./ClientWatch.ts"
 import { responseOf } from "./ForwardedHeaders.ts"
-import { internalProblem, problemMessage, problemResponse, responseFrom } from "./ProblemResponse.ts"
+import { problemMessage, problemResponse, responseFrom } from "./ProblemResponse.ts"
 import { type BodyRefusal, declaredLength, HeldBody } from "./RequestBody.ts"
 import { splitTarget } from "./RequestTarget.ts"
 
@@ -232,7 +233,7 @@ export class DataPlane {
       message: `a request to a function could not be handled: ${String(defect)}`,
       ...(defect instanceof Error && defect.stack !== undefined ? { metadata: { stack: defect.stack } } : {})
     })
-    return responseFrom(internalProblem(invocationId))
+    return problemResponse(new InternalFault(), invocationId)
   }
 }
 

@@ -1,7 +1,7 @@
 import { Context, Data, Effect, Layer, type Scope } from "effect"
 import { ServerConfig } from "../config/ServerConfig.ts"
 import { Functions } from "../deploy/Functions.ts"
-import { InvalidRequest, RouteNotFound, ServiceStopping } from "../domain/Errors.ts"
+import { InternalFault, InvalidRequest, RouteNotFound, ServiceStopping } from "../domain/Errors.ts"
 import { MonotonicClock } from "../domain/MonotonicClock.ts"
 import { LogPipeline } from "../logs/LogPipeline.ts"
 import type { RuntimesView } from "../protocol/Management.ts"
@@ -11,7 +11,7 @@ import { Scheduler } from "../scheduler/Scheduler.ts"
 import { ClientWatch } from "./ClientWatch.ts"
 import { type ConnectionTimeouts, DataPlane, FUNCTION_METHODS, invocationIdOf } from "./DataPlane.ts"
 import { makeManagement } from "./Management.ts"
-import { internalProblem, problemMessage, problemResponse, responseFrom } from "./ProblemResponse.ts"
+import { problemMessage, problemResponse, responseFrom } from "./ProblemResponse.ts"
 import { Readiness, type ReadinessState } from "./Readiness.ts"
 
 /** The server cannot start: another program listens there already. */
@@ -103,7 +103,7 @@ const make = (
         message: `a request could not be handled: ${String(cause)}`,
         ...(cause instanceof Error && cause.stack !== undefined ? { metadata: { stack: cause.stack } } : {})
       })
-      return responseFrom(internalProblem())
+      return problemResponse(new InternalFault())
     }
 
     const serve = () =>

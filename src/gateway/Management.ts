@@ -9,7 +9,7 @@ import {
 } from "@effect/platform"
 import { Cause, Effect, Layer, Schema, type Scope } from "effect"
 import { ServerConfig } from "../config/ServerConfig.ts"
-import { RouteNotFound, type ServiceError } from "../domain/Errors.ts"
+import { InternalFault, RouteNotFound, type ServiceError } from "../domain/Errors.ts"
 import { Functions } from "../deploy/Functions.ts"
 import { LogPipeline } from "../logs/LogPipeline.ts"
 import { FunctionView } from "../protocol/Management.ts"
@@ -17,13 +17,7 @@ import { BodyBudget } from "../router/BodyBudget.ts"
 import { makeAccessGuard } from "./AccessGuard.ts"
 import { ManagementApi } from "./ManagementApi.ts"
 import { readDeployment, readRegistration } from "./ManagementRequest.ts"
-import {
-  internalProblem,
-  PROBLEM_TYPE,
-  problemMessage,
-  type ProblemMessage,
-  problemResponse
-} from "./ProblemResponse.ts"
+import { PROBLEM_TYPE, problemMessage, type ProblemMessage, problemResponse } from "./ProblemResponse.ts"
 
 /** Answers every request below `/api`; never rejects. */
 export type ManagementHandler = (request: Request, path: string) => Promise<Response>
@@ -134,7 +128,7 @@ export const makeManagement: Effect.Effect<
         message: `${method} ${pathOf(url)} failed: ${String(error)}`,
         metadata: { stack: Cause.pretty(cause) }
       })
-      return send(internalProblem())
+      return send(problemMessage(new InternalFault()))
     })
 
   const { handler } = yield* Effect.acquireRelease(

@@ -1,5 +1,5 @@
-import { type ServiceError, StorageFailed } from "../domain/Errors.ts"
-import { type Problem, problemOf } from "../protocol/Problem.ts"
+import type { ServiceError } from "../domain/Errors.ts"
+import { problemOf } from "../protocol/Problem.ts"
 
 /** An error as HTTP says it, before it becomes a `Response`. Header names are lower case. */
 export interface ProblemMessage {
@@ -18,19 +18,7 @@ export const problemMessage = (error: ServiceError, invocationId?: string): Prob
   const extra: Record<string, string> = {}
   if (error._tag === "RouteNotFound" && error.allowed.length > 0) extra["allow"] = error.allowed.join(", ")
   if (error._tag === "Unauthorized") extra["www-authenticate"] = 'Bearer realm="bunbase"'
-  return messageOf(problemOf(error, invocationId), extra)
-}
-
-/** A fault of our own (FN_004, 500). It says nothing about the fault, which belongs into the service's log. */
-export const internalProblem = (invocationId?: string): ProblemMessage => {
-  const error = new StorageFailed({
-    operation: "answer this request",
-    reason: "of an internal error; its cause is in the service's log"
-  })
-  return messageOf({ ...problemOf(error, invocationId), title: "Internal error" }, {})
-}
-
-const messageOf = (problem: Problem, extra: Readonly<Record<string, string>>): ProblemMessage => {
+  const problem = problemOf(error, invocationId)
   const headers: Record<string, string> = {
     "content-type": PROBLEM_TYPE,
     "x-function-error": problem.code,

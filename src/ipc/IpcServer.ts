@@ -3,6 +3,7 @@ import { ServerConfig } from "../config/ServerConfig.ts"
 import { Functions } from "../deploy/Functions.ts"
 import {
   FunctionNotFound,
+  InternalFault,
   InvalidRequest,
   LimitExceeded,
   PayloadTooLarge,
@@ -28,12 +29,7 @@ import { Activity } from "./Activity.ts"
 import { Connection, type ConnectionLimits, type ConnectionOwner, type Ticket } from "./Connection.ts"
 import { invocationOf } from "./InvocationOf.ts"
 import { answerTooLarge, encodeFailure, encodeResult } from "./InvokeAnswer.ts"
-import {
-  internalError,
-  makeManagementCommands,
-  type ManagementOptions,
-  parsePayload
-} from "./ManagementCommands.ts"
+import { makeManagementCommands, type ManagementOptions, parsePayload } from "./ManagementCommands.ts"
 import { bind, type SocketStartError } from "./SocketFile.ts"
 
 export interface IpcOptions extends ConnectionLimits, ManagementOptions {
@@ -192,7 +188,7 @@ export const make = (
           dispatch(ticket, code, payload)
         } catch (defect) {
           reportDefect(defect)
-          ticket.refuse(internalError())
+          ticket.refuse(new InternalFault())
         }
       },
       ending: (connection) => {

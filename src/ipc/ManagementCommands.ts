@@ -1,10 +1,10 @@
 import { Effect, Schema } from "effect"
 import {
+  InternalFault,
   InvalidRequest,
   LimitExceeded,
   type ManagementError,
-  PayloadTooLarge,
-  StorageFailed
+  PayloadTooLarge
 } from "../domain/Errors.ts"
 import { RegisterFunction } from "../domain/FunctionSpec.ts"
 import type { Functions } from "../deploy/Functions.ts"
@@ -95,7 +95,7 @@ export const makeManagementCommands = (
         Effect.catchAllDefect((defect) =>
           Effect.sync(() => {
             reportDefect(defect)
-            ticket.refuse(internalError())
+            ticket.refuse(new InternalFault())
           })
         )
       )
@@ -141,13 +141,6 @@ export const makeManagementCommands = (
           )
       }
     }
-  })
-
-/** A fault of our own; the service's log says more. */
-export const internalError = (): StorageFailed =>
-  new StorageFailed({
-    operation: "answer this request",
-    reason: "of an internal error, which is in the service's log"
   })
 
 const utf8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true })

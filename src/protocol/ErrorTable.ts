@@ -43,6 +43,7 @@ const table: { readonly [Tag in ServiceError["_tag"]]: Row } = {
   HandlerFailed: row("FN_004", "Runtime error", 500, false),
   WorkerCrashed: row("FN_004", "Worker crashed", 502, true),
   StorageFailed: row("FN_004", "Storage failed", 500, true),
+  InternalFault: row("FN_004", "Internal error", 500, true),
   DeploymentFailed: row("FN_005", "Deployment failed", 422, false),
   InvalidRequest: row("FN_006", "Invalid request", 400, false),
   PayloadTooLarge: row("FN_006", "Payload too large", 413, false),
