@@ -1,6 +1,7 @@
 import { Effect, type Scope } from "effect"
 import type { FunctionsClient } from "../client/index.ts"
 import { serverOptions } from "../config/OptionTable.ts"
+import { defaultOptions } from "../config/ServerConfig.ts"
 import { CliFailure, ExitCode, splitAdvice, usage } from "./CliFailure.ts"
 import { option } from "./CommandLine.ts"
 import { fieldLabel, withFlags } from "./flagWords.ts"
@@ -9,7 +10,7 @@ import { fieldLabel, withFlags } from "./flagWords.ts"
 const variableOf = (key: string): string => serverOptions.find((row) => row.key === key)?.env ?? ""
 const SOCKET_VARIABLE = variableOf("socketPath")
 const KEY_VARIABLE = variableOf("apiKey")
-const DEFAULT_SOCKET = "/tmp/functions.sock"
+const DEFAULT_SOCKET = defaultOptions().socketPath
 
 /** Where the server is: flags of every command that talks to one. */
 export const connectionFlags = {

@@ -1,6 +1,7 @@
 import { Either, Schema } from "effect"
 import { SocketStatus } from "../protocol/ErrorTable.ts"
 import { Command } from "../protocol/socket/Commands.ts"
+import { MAX_DEADLINE_MS } from "../protocol/socket/InvokeRequest.ts"
 import { decodeError } from "../protocol/socket/ErrorPayload.ts"
 import { InvokeAnswer, type ManagementCommand, managementPayloads } from "../protocol/socket/Payloads.ts"
 import { FunctionsError, ProtocolError } from "./ClientErrors.ts"
@@ -155,6 +156,3 @@ class SocketTransport {
     )
   }
 }
-
-/** 15 minutes: no function may run longer. */
-const MAX_DEADLINE_MS = 900_000

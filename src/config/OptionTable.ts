@@ -1,4 +1,5 @@
 import type { Schema } from "effect"
+import { LONGEST_INVOCATION_SECONDS } from "../domain/FunctionSpec.ts"
 import { LOG_LEVELS } from "../protocol/worker/Wire.ts"
 import * as Value from "./OptionValue.ts"
 import type { ServerOptions } from "./ServerConfig.ts"
@@ -145,7 +146,7 @@ const workers = [
     example: "10"
   }),
   option("executionTimeout", "execution_timeout_seconds", {
-    value: Value.seconds(0.05, 900),
+    value: Value.seconds(0.05, LONGEST_INVOCATION_SECONDS),
     description: "Time that one invocation may take, waiting included, unless the function says otherwise.",
     example: "30"
   }),
@@ -160,7 +161,7 @@ const workers = [
     example: "2000"
   }),
   option("drainTimeout", "drain_timeout_seconds", {
-    value: Value.seconds(0, 900),
+    value: Value.seconds(0, LONGEST_INVOCATION_SECONDS),
     description: "What invocations under way get to finish in when the server stops.",
     example: "30"
   })
@@ -194,7 +195,7 @@ const limits = [
     example: "1000"
   }),
   option("maxQueueWait", "max_queue_wait_seconds", {
-    value: Value.seconds(0, 900),
+    value: Value.seconds(0, LONGEST_INVOCATION_SECONDS),
     description: "How long an invocation may wait for a worker.",
     example: "30"
   })

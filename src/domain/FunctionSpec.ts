@@ -15,11 +15,14 @@ const seconds = (least: number, most: number) =>
     Schema.between(least, most, { message: () => `use a number of seconds from ${least} to ${most}` })
   )
 
+/** 15 minutes: no invocation may take longer, in seconds. */
+export const LONGEST_INVOCATION_SECONDS = 900
+
 const limits = {
   /** Memory of one worker, in MiB. */
   memory_mb: wholeNumber(16, 4096),
-  /** Wall time of one invocation, queueing included, in seconds (up to 15 minutes). */
-  timeout_seconds: seconds(0.05, 900),
+  /** Wall time of one invocation, queueing included, in seconds. */
+  timeout_seconds: seconds(0.05, LONGEST_INVOCATION_SECONDS),
   /** Invocations of this function that may run at once, over all its workers. */
   max_concurrent_executions: wholeNumber(1, 10_000),
   /** Workers kept ready even when nothing calls. */

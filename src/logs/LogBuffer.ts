@@ -1,3 +1,4 @@
+import { FifoQueue } from "../domain/FifoQueue.ts"
 import type { InvocationRecord, LogEntry } from "./LogPipeline.ts"
 
 /** What waits to be written, oldest first. */
@@ -19,8 +20,8 @@ export interface BufferLimits {
  */
 export class LogBuffer {
   readonly #limits: BufferLimits
-  readonly #lines = new Fifo<Waiting<LogEntry>>()
-  readonly #records = new Fifo<Waiting<InvocationRecord>>()
+  readonly #lines = new FifoQueue<Waiting<LogEntry>>()
+  readonly #records = new FifoQueue<Waiting<InvocationRecord>>()
   #serial = 0
   #characters = 0
   #dropped = 0
@@ -31,23 +32,23 @@ export class LogBuffer {
 
   /** Lines that wait. */
   get lines(): number {
-    return this.#lines.size
+    return this.#lines.length
   }
 
   /** Records that wait. */
   get records(): number {
-    return this.#records.size
+    return this.#records.length
   }
 
   get size(): number {
-    return this.#lines.size + this.#records.size
+    return this.#lines.length + this.#records.length
   }
 
   pushLine(entry: LogEntry): void {
     const characters = sizeOf(entry)
     while (
-      this.#lines.size > 0 &&
-      (this.#lines.size >= this.#limits.lines || this.#characters + characters > this.#limits.characters)
+      this.#lines.length > 0 &&
+      (this.#lines.length >= this.#limits.lines || this.#characters + characters > this.#limits.characters)
     ) {
       this.#takeLine()
       this.#dropped += 1
@@ -71,15 +72,15 @@ export class LogBuffer {
   take(most: number): ReadonlyArray<LogItem> {
     const items: Array<LogItem> = []
     while (items.length < most) {
-      const line = this.#lines.first?.serial ?? Infinity
-      const record = this.#records.first?.serial ?? Infinity
+      const line = this.#lines.head?.serial ?? Infinity
+      const record = this.#records.head?.serial ?? Infinity
       if (line === Infinity && record === Infinity) break
       if (line < record) {
         const entry = this.#takeLine()
         if (entry !== undefined) items.push({ _tag: "Line", entry })
       } else {
         const waiting = this.#records.shift()
-        if (waiting !== undefined) items.push({ _tag: "Record", record: waiting.item })
+        if (waiting !== null) items.push({ _tag: "Record", record: waiting.item })
       }
     }
     return items
@@ -88,7 +89,7 @@ export class LogBuffer {
   /** All records, taken out; the lines stay. */
   takeRecords(): ReadonlyArray<InvocationRecord> {
     const records: Array<InvocationRecord> = []
-    for (let waiting = this.#records.shift(); waiting !== undefined; waiting = this.#records.shift()) {
+    for (let waiting = this.#records.shift(); waiting !== null; waiting = this.#records.shift()) {
       records.push(waiting.item)
     }
     return records
@@ -96,7 +97,7 @@ export class LogBuffer {
 
   #takeLine(): LogEntry | undefined {
     const waiting = this.#lines.shift()
-    if (waiting !== undefined) this.#characters -= waiting.characters
+    if (waiting !== null) this.#characters -= waiting.characters
     return waiting?.item
   }
 }
@@ -105,38 +106,6 @@ interface Waiting<A> {
   readonly serial: number
   readonly characters: number
   readonly item: A
-}
-
-/** First in, first out, without moving what waits at every step. */
-class Fifo<A> {
-  #items: Array<A | undefined> = []
-  #head = 0
-
-  get size(): number {
-    return this.#items.length - this.#head
-  }
-
-  get first(): A | undefined {
-    return this.#items[this.#head]
-  }
-
-  push(item: A): void {
-    this.#items.push(item)
-  }
-
-  shift(): A | undefined {
-    if (this.#head === this.#items.length) return undefined
-    const item = this.#items[this.#head]
-    this.#items[this.#head++] = undefined
-    if (this.#head === this.#items.length) {
-      this.#items = []
-      this.#head = 0
-    } else if (this.#head > 1024 && this.#head * 2 > this.#items.length) {
-      this.#items = this.#items.slice(this.#head)
-      this.#head = 0
-    }
-    return item
-  }
 }
 
 /** Every line has this much besides its texts. */

@@ -1,4 +1,4 @@
-import { FifoQueue, type Place } from "./FifoQueue.ts"
+import { FifoQueue, type Place } from "../domain/FifoQueue.ts"
 
 /** A place among the live workers and, until `started`, among those that are starting. */
 export interface StartPermit {

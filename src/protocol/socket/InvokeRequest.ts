@@ -1,10 +1,14 @@
 import { Schema } from "effect"
+import { LONGEST_INVOCATION_SECONDS } from "../../domain/FunctionSpec.ts"
 
 /** Null counts as left out everywhere: clients in Go write nil maps that way. */
 const orNothing = <A, I>(schema: Schema.Schema<A, I>) => Schema.optional(Schema.NullOr(schema))
 
 /** The longest name or id that a request may bring; longer ones exist nowhere. */
 export const MAX_REFERENCE_LENGTH = 128
+
+/** The longest budget that an invocation may have, in milliseconds. */
+export const MAX_DEADLINE_MS = LONGEST_INVOCATION_SECONDS * 1000
 
 /** A function's name or id. */
 export const FunctionReference = Schema.String.pipe(
@@ -45,9 +49,6 @@ export const InvokeRequest = Schema.Struct({
   )
 })
 export type InvokeRequest = typeof InvokeRequest.Type
-
-/** 15 minutes: no function may run longer. */
-const MAX_DEADLINE_MS = 900_000
 
 type Fields = Readonly<Record<string, unknown>>
 
