@@ -142,7 +142,11 @@ describe("a fork server", () => {
       encoding: "utf8"
     })
     expect(compiled.stderr).toBe("")
-    const server = await ForkServer.start({ LD_PRELOAD: library })
+    const server = await ForkServer.start({
+      LD_PRELOAD: library,
+      // for the sanitizer build, which wants to be the first library
+      ASAN_OPTIONS: "verify_asan_link_order=0"
+    })
     expect(await (await server.worker()).load(hello)).toMatchObject({ type: "ready" })
     writeFileSync(fault, "")
     const refused = await ForkedWorker.connect(server.path)

@@ -86,8 +86,9 @@ static void flush(void)
 static void on_writable(uv_poll_t *handle, int status, int events)
 {
     (void)handle;
-    (void)status;
     (void)events;
+    if (status < 0)
+        output_events = 0;
     flush();
 }
 
@@ -97,6 +98,9 @@ static void on_readable(uv_poll_t *handle, int status, int events)
     (void)handle;
     if (events & UV_WRITABLE)
         flush();
+    /* libuv stops at an error; what came before it, and the end, are still to be read */
+    if (status < 0)
+        uv_poll_start(&input, input_events | (in_fd == out_fd ? output_events : 0), on_readable);
     if (status == 0 && (events & (UV_READABLE | UV_DISCONNECT)) == 0)
         return;
     for (int i = 0; i < CHUNKS_PER_TURN; i++) {

@@ -1,4 +1,5 @@
 import type * as FetchSegment from "../segments/fetch.ts"
+import { forbidCodeGeneration } from "./codeGeneration.ts"
 import { inheritEnvironment, replaceEnvironment } from "./environment.ts"
 import { forbidEvaluation } from "./evaluation.ts"
 import { type Handler, loadBundle } from "./handler.ts"
@@ -201,6 +202,7 @@ const onLoad = (id: string, payload: unknown): void => {
   state = "loading"
   replaceEnvironment(field(payload, "env"))
   native.applyLimits(field(payload, "limits"))
+  if (field(field(payload, "capabilities"), "eval") === false) forbidCodeGeneration()
   if (field(field(payload, "capabilities"), "eval") === false) forbidEvaluation()
   const listen = field(payload, "zygote")
   void load(path, typeof handler === "string" ? handler : "", typeof listen === "string" ? listen : null)
