@@ -30,11 +30,10 @@ export interface FlagSpec {
   readonly fallback?: string
 }
 
-/** A positional argument. Those that may be left out come last. */
+/** A positional argument; none may be left out. */
 export interface ArgumentSpec {
   readonly name: string
   readonly description: string
-  readonly required: boolean
 }
 
 interface Flag<A> {
@@ -129,17 +128,8 @@ export const repeatedOption = (
 })
 
 export const argument = (name: string, description: string): Argument<string> => ({
-  argument: { name, description, required: true },
+  argument: { name, description },
   parser: Args.text({ name }).pipe(Args.withDescription(description))
-})
-
-export const optionalArgument = (name: string, description: string): Argument<string | undefined> => ({
-  argument: { name, description, required: false },
-  parser: Args.text({ name }).pipe(
-    Args.withDescription(description),
-    Args.optional,
-    Args.map(Option.getOrUndefined)
-  )
 })
 
 /** Defines a command. `run` gets its parameters by name; what heavy code it needs it imports when it runs. */

@@ -1,20 +1,11 @@
 import { Effect, Either } from "effect"
 import fc from "fast-check"
 import { describe, expect, it } from "vitest"
-import {
-  argument,
-  command,
-  option,
-  optionalArgument,
-  type Parsed,
-  repeatedOption,
-  toggle
-} from "./CommandLine.ts"
+import { argument, command, option, type Parsed, repeatedOption, toggle } from "./CommandLine.ts"
 import { readArguments } from "./readArguments.ts"
 
 const parameters = {
   name: argument("NAME", "a name"),
-  file: optionalArgument("FILE", "a file"),
   version: option("version", "LABEL", "a label"),
   "log-level": option("log-level", "LEVEL", "a level"),
   runtime: option("runtime", "NAME", "a runtime", { choices: ["bun", "quickjs-ng"] }),
@@ -22,11 +13,18 @@ const parameters = {
   header: repeatedOption("header", "H", "headers", "H"),
   json: toggle("json", "JSON", "j")
 }
-type Seen = Parsed<typeof parameters>
+const withFile = { ...parameters, file: argument("FILE", "a file") }
+type Seen = Parsed<typeof withFile>
 
 /** What the command's `run` gets for these tokens, or the words of the refusal. */
-const parse = async (...tokens: ReadonlyArray<string>): Promise<Partial<Seen> | string> => {
-  let seen: Seen | undefined
+const parse = (...tokens: ReadonlyArray<string>) => parseBy(parameters, tokens)
+const parseTwo = (...tokens: ReadonlyArray<string>) => parseBy(withFile, tokens)
+
+const parseBy = async (
+  parameters: Parameters<typeof command>[0]["parameters"],
+  tokens: ReadonlyArray<string>
+): Promise<Partial<Seen> | string> => {
+  let seen: object | undefined
   const spec = command({
     name: "try",
     summary: "tries",
@@ -50,9 +48,9 @@ const isEmpty = (value: unknown) => Array.isArray(value) && value.length === 0
 describe("readArguments", () => {
   it("takes flags before, between and behind the arguments", async () => {
     const expected = { name: "a", file: "b", data: "x", json: true }
-    expect(await parse("a", "b", "--data", "x", "--json")).toEqual(expected)
-    expect(await parse("--json", "a", "--data", "x", "b")).toEqual(expected)
-    expect(await parse("--data=x", "--json", "a", "b")).toEqual(expected)
+    expect(await parseTwo("a", "b", "--data", "x", "--json")).toEqual(expected)
+    expect(await parseTwo("--json", "a", "--data", "x", "b")).toEqual(expected)
+    expect(await parseTwo("--data=x", "--json", "a", "b")).toEqual(expected)
   })
 
   it("takes short flags with the value behind them or on them", async () => {
@@ -82,13 +80,13 @@ describe("readArguments", () => {
   })
 
   it("takes everything behind -- as arguments", async () => {
-    expect(await parse("--json", "--", "--name", "-f")).toEqual({ name: "--name", file: "-f", json: true })
+    expect(await parseTwo("--json", "--", "--name", "-f")).toEqual({ name: "--name", file: "-f", json: true })
     expect(await parse("-", "--")).toEqual({ name: "-" })
   })
 
   it("gives help wherever it is asked for", async () => {
     expect(await parse("--help")).toBe("help")
-    expect(await parse("a", "b", "c", "-h")).toBe("help")
+    expect(await parseTwo("a", "b", "c", "-h")).toBe("help")
     expect(await parse("--", "--help")).toEqual({ name: "--help" })
   })
 
@@ -97,7 +95,7 @@ describe("readArguments", () => {
     [["a", "--nothing-near-at-all"], "has no flag --nothing-near-at-all", "bunbase try --help"],
     [["a", "-x"], "has no flag -x", "--help"],
     [[], "needs NAME: a name", "for example: bunbase try x"],
-    [["a", "b", "c"], 'takes NAME FILE; "c" is one too many', "--help"],
+    [["a", "c"], 'takes NAME; "c" is one too many', "--help"],
     [["a", "--data"], "--data needs a value: --data DATA", "--help"],
     [["a", "--data", "--json"], "if --json is the value, write --data=--json", "--help"],
     [["a", "--json=1"], "--json takes no value", "--help"],

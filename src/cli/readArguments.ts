@@ -57,7 +57,7 @@ export const readArguments = (
     else flags.push(`--${innerName(flag.name)}`, value)
   }
   for (const [name, values] of repeated) flags.push(`--${innerName(name)}`, packValues(values))
-  const missing = spec.arguments.filter(({ required }) => required)[positionals.length]
+  const missing = spec.arguments[positionals.length]
   if (missing !== undefined) {
     const better = spec.tooFew?.(positionals) ?? null
     if (better !== null) return Either.left(better)

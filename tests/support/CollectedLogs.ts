@@ -1,5 +1,5 @@
 import { Effect, Layer } from "effect"
-import { LogPipeline, type InvocationRecord, type LogEntry } from "./LogPipeline.ts"
+import { LogPipeline, type InvocationRecord, type LogEntry } from "../../src/logs/LogPipeline.ts"
 
 /** A pipeline that keeps everything in memory, for tests. */
 export const collectLogs = () => {
