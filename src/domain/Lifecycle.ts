@@ -1,7 +1,8 @@
 /**
  * The life of a function as the documents draw it: REGISTERED → BUILT → DEPLOYED → WARM ⇄ BUSY → IDLE → TERMINATED.
- * The first three are the function's own and are stored; the others follow from its workers and are observed.
- * Illegal steps do not exist: `transition` gives null for them.
+ * The first three are the function's own and are stored; the others follow from its workers and are observed (`stateOf`).
+ *
+ * No code runs on this table: it says which steps `stateOf` may take, and generated histories of pools hold it to that.
  */
 export type LifecycleState = "REGISTERED" | "BUILT" | "DEPLOYED" | "WARM" | "BUSY" | "IDLE" | "TERMINATED"
 
@@ -12,47 +13,70 @@ export type LifecycleEvent =
   | "InvocationStarted"
   | "InvocationEnded"
   | "IdleTimeoutBegan"
-  | "LastWorkerEnded"
+  /** It ended, or was told to end: it takes nothing new. */
+  | "WorkerLeft"
   | "FunctionDeleted"
 
-const steps: Readonly<Record<LifecycleState, Partial<Record<LifecycleEvent, LifecycleState>>>> = {
-  REGISTERED: { VersionStored: "BUILT", FunctionDeleted: "TERMINATED" },
-  BUILT: { VersionStored: "BUILT", VersionActivated: "DEPLOYED", FunctionDeleted: "TERMINATED" },
+type Steps = Partial<Record<LifecycleEvent, ReadonlyArray<LifecycleState>>>
+
+/** What does not depend on workers. */
+const stored = (state: LifecycleState): Steps => ({
+  VersionStored: [state],
+  VersionActivated: [state],
+  FunctionDeleted: ["TERMINATED"]
+})
+
+/** A function has many workers: what one event leads to depends on the others, so there may be several states. */
+const steps: Readonly<Record<LifecycleState, Steps>> = {
+  // A deployment tries its code in a worker before anything changes.
+  REGISTERED: {
+    VersionStored: ["BUILT"],
+    WorkerReady: ["REGISTERED"],
+    WorkerLeft: ["REGISTERED"],
+    FunctionDeleted: ["TERMINATED"]
+  },
+  BUILT: {
+    VersionStored: ["BUILT"],
+    // With the worker that tried it, if that is still there.
+    VersionActivated: ["DEPLOYED", "WARM", "IDLE"],
+    WorkerReady: ["BUILT"],
+    WorkerLeft: ["BUILT"],
+    FunctionDeleted: ["TERMINATED"]
+  },
   DEPLOYED: {
-    VersionStored: "DEPLOYED",
-    VersionActivated: "DEPLOYED",
-    WorkerReady: "WARM",
-    FunctionDeleted: "TERMINATED"
+    ...stored("DEPLOYED"),
+    // A worker of a version that was replaced may leave as soon as it is ready.
+    WorkerReady: ["WARM", "DEPLOYED"],
+    // The last invocations of workers that are on their way out.
+    InvocationEnded: ["DEPLOYED"],
+    WorkerLeft: ["DEPLOYED"]
   },
   WARM: {
-    VersionStored: "WARM",
-    VersionActivated: "WARM",
-    WorkerReady: "WARM",
-    InvocationStarted: "BUSY",
-    IdleTimeoutBegan: "IDLE",
-    LastWorkerEnded: "DEPLOYED",
-    FunctionDeleted: "TERMINATED"
+    ...stored("WARM"),
+    WorkerReady: ["WARM"],
+    InvocationStarted: ["BUSY"],
+    InvocationEnded: ["WARM"],
+    IdleTimeoutBegan: ["IDLE"],
+    WorkerLeft: ["WARM", "IDLE", "DEPLOYED"]
   },
   BUSY: {
-    VersionStored: "BUSY",
-    VersionActivated: "BUSY",
-    WorkerReady: "BUSY",
-    InvocationStarted: "BUSY",
-    InvocationEnded: "WARM",
-    LastWorkerEnded: "DEPLOYED",
-    FunctionDeleted: "TERMINATED"
+    ...stored("BUSY"),
+    WorkerReady: ["BUSY"],
+    InvocationStarted: ["BUSY"],
+    // A worker that has one invocation in its life ends with it, and leaves the others as they are.
+    InvocationEnded: ["BUSY", "WARM", "IDLE", "DEPLOYED"],
+    WorkerLeft: ["BUSY", "WARM", "IDLE", "DEPLOYED"]
   },
   IDLE: {
-    VersionStored: "IDLE",
-    VersionActivated: "IDLE",
-    WorkerReady: "WARM",
-    InvocationStarted: "BUSY",
-    LastWorkerEnded: "DEPLOYED",
-    FunctionDeleted: "TERMINATED"
+    ...stored("IDLE"),
+    WorkerReady: ["WARM"],
+    InvocationStarted: ["BUSY"],
+    InvocationEnded: ["IDLE"],
+    WorkerLeft: ["IDLE", "DEPLOYED"]
   },
   TERMINATED: {}
 }
 
-/** The state after the event, or null where the life cycle has no such step. */
-export const transition = (state: LifecycleState, event: LifecycleEvent): LifecycleState | null =>
-  steps[state][event] ?? null
+/** The states that the event can lead to; empty where the life cycle has no such step. */
+export const statesAfter = (state: LifecycleState, event: LifecycleEvent): ReadonlyArray<LifecycleState> =>
+  steps[state][event] ?? []
