@@ -2,7 +2,7 @@ import { Console, Context, Duration, Effect, Either, Fiber, Layer, Option } from
 import { existsSync, rmSync } from "node:fs"
 import { defaultOptions, ServerConfig, type ServerOptions } from "./config/ServerConfig.ts"
 import * as AvailableRuntimes from "./deploy/AvailableRuntimes.ts"
-import { type DeployedExample, deployExamples } from "./deploy/exampleFunctions.ts"
+import { deployExamples, type ExampleResult } from "./deploy/exampleFunctions.ts"
 import * as Functions from "./deploy/Functions.ts"
 import * as MonotonicClock from "./domain/MonotonicClock.ts"
 import * as HttpServer from "./gateway/HttpServer.ts"
@@ -142,9 +142,7 @@ const serve = ({ examples, options, typed }: RunOptions) =>
           yield* Context.get(context, LogPipeline).flushed
           const { runtimes } = functions
           yield* Console.log(banner({ options, typed, restored, deployed, runtimes, url: http.address.url }))
-          if (deployed !== null && Either.isLeft(deployed)) {
-            yield* Console.error(`the examples were not deployed: ${deployed.left.message}`)
-          }
+          for (const fault of exampleFaults(deployed)) yield* Console.error(fault)
         }).pipe(Effect.provideService(Functions.Functions, functions))
       )
 
@@ -167,7 +165,6 @@ const serve = ({ examples, options, typed }: RunOptions) =>
     })
   )
 
-/** What the server says once it is open, whole, with lines to type. */
 /** What functions can run on; what is missing has its cause. */
 const runtimeLines = (runtimes: RuntimesView): ReadonlyArray<string> => {
   const all = Object.entries(runtimes)
@@ -180,6 +177,19 @@ const runtimeLines = (runtimes: RuntimesView): ReadonlyArray<string> => {
   ]
 }
 
+/** Null where no examples were asked for. */
+type DeployedExamples = Either.Either<ReadonlyArray<ExampleResult>, Error> | null
+
+/** Which examples do not serve, and why. */
+const exampleFaults = (deployed: DeployedExamples): ReadonlyArray<string> => {
+  if (deployed === null) return []
+  if (Either.isLeft(deployed)) return [`the examples were not deployed: ${deployed.left.message}`]
+  return deployed.right.flatMap((one) =>
+    one._tag === "failed" ? [`the example ${one.name} was not deployed: ${one.reason}`] : []
+  )
+}
+
+/** What the server says once it is open, whole, with lines to type. */
 const banner = ({
   deployed,
   options,
@@ -191,13 +201,14 @@ const banner = ({
   readonly options: ServerOptions
   readonly typed: RunOptions["typed"]
   readonly restored: number
-  /** Null where no examples were asked for. */
-  readonly deployed: Either.Either<ReadonlyArray<DeployedExample>, unknown> | null
+  readonly deployed: DeployedExamples
   readonly runtimes: RuntimesView
   readonly url: string
 }): string => {
-  const examples = deployed === null ? [] : Either.getOrElse(deployed, () => [])
-  const functions = restored + examples.filter(({ outcome }) => outcome === "deployed").length
+  const results = deployed === null ? [] : Either.getOrElse(deployed, () => [])
+  const examples = results.filter((one) => one._tag !== "failed")
+  const functions = restored + examples.filter(({ _tag }) => _tag === "deployed").length
+  const shown = examples.find(({ name }) => name === "hello-world") ?? examples[0]
   const socket = options.socketPath === defaultOptions().socketPath ? "" : ` --socket ${options.socketPath}`
   return [
     `BunBase Functions ${VERSION} is ready`,
@@ -205,7 +216,7 @@ const banner = ({
     `  socket   ${options.socketPath}`,
     `  data     ${options.dataDir} (${count(functions, "function")} deployed)`,
     ...runtimeLines(runtimes),
-    ...(examples.length === 0
+    ...(shown === undefined
       ? functions === 0
         ? ["", "Make a function:", `  ${typed.command} fn init hello`]
         : []
@@ -213,9 +224,9 @@ const banner = ({
           `  examples ${examples.map(({ name }) => name).join(", ")}`,
           "",
           "Call one:",
-          `  curl '${localUrl(url)}/functions/hello-world?name=Alice'`,
-          `Change ${typed.examples}/hello-world.ts, then:`,
-          `  ${typed.command} fn deploy hello-world ${typed.examples}/hello-world.ts${socket}`
+          `  curl '${localUrl(url)}/functions/${shown.name}?name=Alice'`,
+          `Change ${typed.examples}/${shown.file}, then:`,
+          `  ${typed.command} fn deploy ${shown.name} ${typed.examples}/${shown.file}${socket}`
         ])
   ].join("\n")
 }

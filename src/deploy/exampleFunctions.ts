@@ -10,18 +10,18 @@ import { Functions } from "./Functions.ts"
 
 const folder = fileURLToPath(new URL("../../examples", import.meta.url))
 
-/** What became of one example. */
-export interface DeployedExample {
-  readonly name: string
-  readonly version: string
-  readonly outcome: "deployed" | "kept"
-}
+/** What became of one example; `file` is its name in the folder of examples. `kept`: a function of its name serves. */
+export type ExampleResult =
+  | { readonly _tag: "deployed" | "kept"; readonly name: string; readonly file: string }
+  | { readonly _tag: "failed"; readonly name: string; readonly reason: string }
 
 /** Deploys one file under its own name, unless a function of that name is in force already: it is the user's now. */
-const deployExample = (file: string): Effect.Effect<DeployedExample, ManagementError, Functions> =>
+const deployExample = (
+  name: FunctionName,
+  file: string
+): Effect.Effect<ExampleResult, ManagementError, Functions> =>
   Effect.gen(function* () {
     const functions = yield* Functions
-    const name = FunctionName.make(basename(file, extname(file)))
     const existing = yield* functions
       .get(name)
       .pipe(
@@ -29,22 +29,23 @@ const deployExample = (file: string): Effect.Effect<DeployedExample, ManagementE
           functions.register({ name, runtime: runtimeOf(file), handler: "handler", env: {} })
         )
       )
-    if (existing.active_version !== null) {
-      return { name, version: existing.active_version, outcome: "kept" } as const
-    }
+    if (existing.active_version !== null) return { _tag: "kept", name, file } as const
     const { code, sourceMap } = yield* buildBundle(join(folder, file), { runtime: runtimeOf(file) })
     const version = VersionLabel.make("v1")
     yield* functions.deploy(name, { version, bundle: code, source_map: sourceMap })
-    return { name, version, outcome: "deployed" } as const
+    return { _tag: "deployed", name, file } as const
   })
 
 /** An example says by its name that it is for QuickJS-NG. */
 const runtimeOf = (file: string): Runtime => (file.startsWith("quickjs-") ? "quickjs-ng" : "bun")
 
-/** Deploys the project's example functions that are not there yet; those for QuickJS-NG where that is to be had. */
+/**
+ * Deploys the project's example functions that are not there yet; those for QuickJS-NG where that is to be had. One that
+ * fails holds up no other. Fails only where the folder of examples cannot be read.
+ */
 export const deployExamples: Effect.Effect<
-  ReadonlyArray<DeployedExample>,
-  ManagementError,
+  ReadonlyArray<ExampleResult>,
+  StorageFailed,
   Functions
 > = Effect.gen(function* () {
   const files = yield* Effect.tryPromise({
@@ -56,5 +57,10 @@ export const deployExamples: Effect.Effect<
     .filter((file) => /\.[jt]s$/.test(file) && !/\.test\./.test(file))
     .filter((file) => runtimes[runtimeOf(file)]?.available === true)
     .sort()
-  return yield* Effect.forEach(sources, deployExample)
+  return yield* Effect.forEach(sources, (file) => {
+    const name = FunctionName.make(basename(file, extname(file)))
+    return Effect.catchAll(deployExample(name, file), ({ message: reason }) =>
+      Effect.succeed({ _tag: "failed", name, reason } as const)
+    )
+  })
 })
