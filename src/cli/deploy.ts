@@ -10,7 +10,7 @@ import { argument, command, option, toggle } from "./CommandLine.ts"
 import { type Connection, connect, connectionFlags } from "./connection.ts"
 import { readSettings, settingsFlags } from "./functionSettings.ts"
 import { missingName } from "./missingName.ts"
-import { plural, print, printJson, showBytes, showMillis, withProgress } from "./Output.ts"
+import { note, plural, print, printJson, showBytes, showMillis, withProgress } from "./Output.ts"
 import {
   find,
   isInForce,
@@ -19,7 +19,7 @@ import {
   refuseStrangeSettings,
   register,
   saysSomething,
-  undoRegistration
+  settingsKept
 } from "./registration.ts"
 
 export const deploy = command({
@@ -30,7 +30,8 @@ export const deploy = command({
       "fails leaves the active version in force. Without --version the next of v1, v2, … is taken; code that is identical to " +
       "the active version is not deployed again.",
     "The flags from --runtime to --expose-errors say what the function is. They take effect until its first version is in " +
-      "force: from then on they must agree with what it is, and may be left out."
+      "force, also when a first deployment fails: the name keeps them until a deployment brings other ones, which replace " +
+      "all of them. From then on they must agree with what it is, and may be left out."
   ],
   parameters: {
     name: argument("NAME", "the function's name"),
@@ -72,9 +73,8 @@ export const deploy = command({
         `deploying ${name}`,
         put(connection, name, version, known, bundle)
       ).pipe(
-        Effect.tapError(() =>
-          isNew && saysSomething(settings) ? undoRegistration(connection, settings, existing) : Effect.void
-        )
+        Effect.mapError((failure) => (isNew ? settingsKept(failure) : failure)),
+        Effect.onInterrupt(() => mayStillComplete(name, connection))
       )
       if (isNew && saysSomething(settings)) {
         yield* refuseStrangeSettings(connection, settings, deployed.version)
@@ -108,6 +108,10 @@ export const deploy = command({
           )
     }).pipe(Effect.scoped)
 })
+
+/** Ctrl-C gives up the wait for the server, not what the server is doing. */
+const mayStillComplete = (name: string, { flags }: Connection): Effect.Effect<void> =>
+  note(`the server may still complete it: ${commandWord()} fn versions ${name}${flags}`)
 
 /** A build that failed, with what that means for the function. */
 const nothingDeployed = (failure: CliFailure, existing: FunctionView | null): CliFailure => {

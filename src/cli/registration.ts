@@ -1,6 +1,5 @@
 import { Effect } from "effect"
 import type { FunctionView, RegisterInput } from "../client/index.ts"
-import { RegisterFunction } from "../domain/FunctionSpec.ts"
 import { CliFailure, ExitCode } from "./CliFailure.ts"
 import type { Connection } from "./connection.ts"
 import { differences } from "./functionSettings.ts"
@@ -107,39 +106,19 @@ export const register = (
 export const saysSomething = (settings: RegisterInput): boolean => Object.keys(settings).length > 1
 
 /**
- * After the first deployment of a function has failed whose settings this command set: brings back what was there before, so
- * that the next attempt does not inherit the flags of this one. A function that this command registered stays as a name
- * without settings. Left alone is a function that somebody else has registered since, and one that had an environment
- * before: its values cannot be brought back.
+ * A first deployment that failed, and what is left of it: the name, with the settings that this command registered. They
+ * stay, so that the code can be mended and deployed without saying them again.
  */
-export const undoRegistration = (
-  connection: Connection,
-  settings: RegisterInput,
-  before: FunctionView | null
-): Effect.Effect<void> =>
-  Effect.gen(function* () {
-    const { name } = settings
-    if (before !== null && before.env.length > 0) return
-    const view = yield* find(connection, name)
-    if (view === null || isInForce(view) || !isAs(view, settings)) return
-    const bare = yield* register(connection, { name })
-    if (before === null) return
-    const earlier = SETTINGS.filter((key) => JSON.stringify(before[key]) !== JSON.stringify(bare[key]))
-    if (earlier.length === 0) return
-    yield* register(connection, { name, ...Object.fromEntries(earlier.map((key) => [key, before[key]])) })
-    // The failure that led here is what counts; what is left can be registered anew.
-  }).pipe(Effect.ignore)
-
-const SETTINGS = Object.keys(RegisterFunction.fields).filter(
-  (key): key is Exclude<keyof typeof RegisterFunction.fields, "name" | "env"> =>
-    key !== "name" && key !== "env"
-)
-
-const isAs = (view: FunctionView, settings: RegisterInput): boolean =>
-  differences(settings, view).length === 0 &&
-  Object.keys(settings.env ?? {})
-    .sort()
-    .join() === view.env.join()
+export const settingsKept = (failure: CliFailure): CliFailure => {
+  const { details, exitCode, invocationId, next, what } = failure
+  return new CliFailure({
+    exitCode,
+    what,
+    ...(details === undefined ? {} : { details }),
+    next: `${next === undefined ? "" : `${next}; `}the name is registered with these settings; deploy again with other flags to change them`,
+    ...(invocationId === undefined ? {} : { invocationId })
+  })
+}
 
 /** The variables that a function has lost by being registered anew. */
 export const lostVariables = (before: FunctionView | null, now: FunctionView): ReadonlyArray<string> =>

@@ -1,5 +1,7 @@
+import { writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { afterAll, afterEach, describe, expect, it } from "vitest"
+import { profileCapabilities } from "../../src/domain/Capabilities.ts"
 import { cli, cliEnvironment, newFolder, program } from "../support/Cli.ts"
 
 /** What a person at the terminal notices: progress, Ctrl-C, servers that are not what they seem. */
@@ -74,6 +76,62 @@ describe("Ctrl-C", () => {
     expect(await child.exited).toBe(130)
     expect(await child.stdout.text()).toBe("")
     expect(await child.stderr.text()).not.toMatch(/error|at /)
+  })
+})
+
+/** What the management API answers of a function without a version in force. */
+const registered = {
+  function_id: "func-0123456789abcdef",
+  name: "slow",
+  runtime: "bun",
+  handler: "handler",
+  status: "registered",
+  state: "REGISTERED",
+  active_version: null,
+  memory_mb: 256,
+  timeout_seconds: 30,
+  max_concurrent_executions: 1000,
+  warm_workers: 0,
+  max_workers: 10,
+  concurrency: 1,
+  idle_timeout_seconds: 300,
+  expose_errors: false,
+  isolation: "worker",
+  snapshot: false,
+  capabilities: profileCapabilities.permissive,
+  env: [],
+  workers: { starting: 0, warm: 0, busy: 0, idle: 0, draining: 0 },
+  queued: 0,
+  created_at: "2026-01-27T00:00:00.000Z",
+  updated_at: "2026-01-27T00:00:00.000Z"
+}
+
+describe("Ctrl-C while the server deploys", () => {
+  it("says that the server may still complete it, and where to look", async () => {
+    const deploying = Promise.withResolvers<void>()
+    const server = Bun.serve({
+      port: 0,
+      hostname: "127.0.0.1",
+      fetch: (request) => {
+        const { pathname } = new URL(request.url)
+        if (pathname.endsWith("/deploy")) {
+          deploying.resolve()
+          return new Promise<Response>(() => {})
+        }
+        return Response.json(pathname.endsWith("/versions") ? { versions: [] } : registered)
+      }
+    })
+    servers.push({ stop: () => server.stop(true) })
+    writeFileSync(join(folder.path, "slow.ts"), "export default () => new Response()\n")
+    const { origin } = server.url
+    const child = start(["fn", "deploy", "slow", join(folder.path, "slow.ts"), "--url", origin])
+    await deploying.promise
+    child.kill("SIGINT")
+    expect(await child.exited).toBe(130)
+    expect(await child.stdout.text()).toBe("")
+    expect(await child.stderr.text()).toMatch(
+      new RegExp(`the server may still complete it: \\S+ fn versions slow --url ${origin}\n$`)
+    )
   })
 })
 

@@ -35,6 +35,7 @@ const refused = async (args: ReadonlyArray<string>, where = bySocket()): Promise
 const call = async (name: string): Promise<string> =>
   await (await fetch(`${server.url}/functions/${name}`)).text()
 
+const KEPT = "the name is registered with these settings; deploy again with other flags to change them"
 const greeting = "export default () => new Response(process.env.GREETING ?? 'none')\n"
 const throwing =
   "interface A {\n  a: number\n}\n\nconst x: A = { a: 1 }\nif (x.a) throw new Error('not today')\n"
@@ -43,23 +44,40 @@ describe.each([
   ["the socket", "s", bySocket],
   ["HTTP", "h", byUrl]
 ] as const)("a first deployment that fails, over %s", (_, mark, where) => {
-  it("burns no name: the same command without the mistake goes through, with other flags or with none", async () => {
+  it("keeps the settings that were given, and says so: the mended code is deployed on them without any flag", async () => {
+    const name = `kept-${mark}`
+    const source = write(`${name}.ts`, throwing)
+    const flags = ["--memory-mb", "64", "--timeout-seconds", "7", "--env", "GREETING=hi"]
+    expect(await refused([name, source, ...flags], where())).toBe(
+      `error: FN_005: ${name}.ts:6:20: not today\n  nothing was deployed; ${KEPT}\n`
+    )
+    const settings = { memory_mb: 64, timeout_seconds: 7, env: ["GREETING"] }
+    expect(await getFunction(server, name)).toMatchObject({ ...settings, state: "REGISTERED" })
+    write(source, greeting)
+    expect(await deploy([name, source], where())).toMatchObject({ code: 0, stderr: "" })
+    expect(await getFunction(server, name)).toMatchObject({ ...settings, active_version: "v1" })
+    expect(await call(name)).toBe("hi")
+  })
+
+  it("burns no name: the same command without the mistake goes through", async () => {
     const name = `burned-${mark}`
     const source = write(`${name}.ts`, `${greeting}export const main = () => new Response("main")\n`)
     const flags = ["--env", "GREETING=hi", "--handler", "mian"]
     const hidden =
       'error: FN_005: the handler "mian" would never be called, because the default export comes first; take the default ' +
-      'export away, or make it "mian", or register the function without naming a handler\n  nothing was deployed\n'
+      'export away, or make it "mian", or register the function without naming a handler\n  nothing was deployed; ' +
+      `${KEPT}\n`
     for (let attempt = 0; attempt < 2; attempt += 1) {
       expect(await refused([name, source, ...flags], where())).toBe(hidden)
       expect(await getFunction(server, name)).toMatchObject({
-        handler: "handler",
-        env: [],
+        handler: "mian",
+        env: ["GREETING"],
         state: "REGISTERED"
       })
     }
-    expect(await deploy([name, source], where())).toMatchObject({ code: 0, stderr: "" })
-    expect(await call(name)).toBe("none")
+    const mended = [name, source, "--env", "GREETING=hi"]
+    expect(await deploy(mended, where())).toMatchObject({ code: 0, stderr: "" })
+    expect(await call(name)).toBe("hi")
   })
 
   it("the flags of the next attempt hold", async () => {
@@ -70,7 +88,7 @@ describe.each([
       ["--env", "GREETING=two"]
     ]
     expect(await refused([name, source, ...first], where())).toBe(
-      `error: FN_005: ${name}.ts:6:20: not today\n  nothing was deployed\n`
+      `error: FN_005: ${name}.ts:6:20: not today\n  nothing was deployed; ${KEPT}\n`
     )
     write(source, greeting)
     const mended = await deploy([name, source, ...second], where())
@@ -99,12 +117,13 @@ describe("a function that was registered and never deployed", () => {
     expect(await call("taken")).toBe("new")
   })
 
-  it("has its earlier settings again when a deployment with others failed", async () => {
-    await register(server, "restored", { memory_mb: 64, timeout_seconds: 2 })
-    expect(await refused(["restored", write("restored.ts", throwing), "--memory-mb", "32"])).toContain(
-      "not today"
+  it("keeps the settings that a failed deployment brought", async () => {
+    await register(server, "brought", { memory_mb: 64, timeout_seconds: 2 })
+    const source = write("brought.ts", throwing)
+    expect(await refused(["brought", source, "--memory-mb", "32"])).toContain(
+      `not today\n  nothing was deployed; ${KEPT}`
     )
-    expect(await getFunction(server, "restored")).toMatchObject({ memory_mb: 64, timeout_seconds: 2 })
+    expect(await getFunction(server, "brought")).toMatchObject({ memory_mb: 32, timeout_seconds: 30 })
   })
 })
 
