@@ -212,8 +212,9 @@ const make = Effect.gen(function* () {
       const version = stored.record
       const target = targetOf(record, version, config)
       const isActive = record.active_version_id === version.id
+      const isUnchanged = isActive && stored.placed === null
 
-      const load = isActive && stored.placed === null ? Effect.void : restore(pools.prepare(target))
+      const load = isUnchanged ? Effect.void : restore(pools.prepare(target))
       const deployment = yield* load.pipe(
         Effect.catchTag("ColdStartTimeout", notReady),
         Effect.catchTag("DeploymentFailed", (error) => atItsSource(error, version)),
@@ -231,7 +232,12 @@ const make = Effect.gen(function* () {
           record
         )(bundles.settle({ functionId, version: version.version }))
       }
-      yield* say("info", "deployed", record, version.version)
+      yield* say(
+        "info",
+        isUnchanged ? "not deployed again: exactly this code is in force" : "deployed",
+        record,
+        version.version
+      )
       return {
         deployment_id: deployment.id,
         function_id: record.id,

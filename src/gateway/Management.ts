@@ -67,10 +67,15 @@ const functionsLive = HttpApiBuilder.group(ManagementApi, "functions", (handlers
       .handleRaw("register", ({ request }) =>
         Effect.gen(function* () {
           const web = yield* Effect.orDie(HttpServerRequest.toWeb(request))
-          const view = yield* functions.register(yield* readRegistration(web, budget))
+          const registration = yield* readRegistration(web, budget)
+          // Looked up before: of two that register a new name at the same moment, both are told that they made it.
+          const isNew = yield* Effect.as(functions.get(registration.name), false).pipe(
+            Effect.catchTag("FunctionNotFound", () => Effect.succeed(true))
+          )
+          const view = yield* functions.register(registration)
           const body = yield* Effect.orDie(encodeFunction(view))
           return HttpServerResponse.text(JSON.stringify(body), {
-            status: 201,
+            status: isNew ? 201 : 200,
             contentType: "application/json",
             headers: { location: `/api/functions/${view.function_id}` }
           })

@@ -29,7 +29,11 @@ const FunctionAnswer = named(
 const Registered = FunctionAnswer.annotations({
   ...HttpApiSchema.annotations({ status: 201 }),
   identifier: "Function",
-  description: "The function as it is registered. `Location` says where it is shown."
+  description: "The function as it is registered, a new one. `Location` says where it is shown."
+})
+const RegisteredAgain = FunctionAnswer.annotations({
+  identifier: "Function",
+  description: "The function as it is registered; the name was known before."
 })
 const DeploymentAnswer = named(DeploymentView, "Deployment", "A version that was put in force.")
 const FunctionsAnswer = named(FunctionList, "FunctionList", "All functions, in the order of their names.")
@@ -84,6 +88,7 @@ const functions = HttpApiGroup.make("functions")
     HttpApiEndpoint.post("register", "/api/functions")
       .setPayload(Registration)
       .addSuccess(Registered)
+      .addSuccess(RegisteredAgain)
       .addError(problem(413))
       .annotateContext(
         about(

@@ -117,6 +117,21 @@ describe("deploy", () => {
       })
     ))
 
+  it("of exactly the code that is in force changes nothing, and the log says so", () =>
+    withControlPlane(({ calls, functions, logs }) =>
+      Effect.gen(function* () {
+        yield* functions.register(registration({ name: "hello" }))
+        yield* functions.deploy("hello", upload("v1"))
+        expect(yield* functions.deploy("hello", upload("v1"))).toMatchObject({ version: "v1" })
+        expect(calls).toEqual(["prepare hello@v1"])
+        expect(logs.map(({ message }) => message)).toEqual([
+          "registered",
+          "deployed",
+          "not deployed again: exactly this code is in force"
+        ])
+      })
+    ))
+
   it("replaces the active version, keeps it, and goes back to it", () =>
     withControlPlane(({ calls, functions, router }) =>
       Effect.gen(function* () {

@@ -68,6 +68,14 @@ describe("POST /api/functions", () => {
     ])
   })
 
+  it("answers 200 where the name was known before", async () => {
+    const { fetch } = await start({ get: (name) => Effect.succeed(functionView({ name: name as never })) })
+    const response = await fetch("/api/functions", json({ name: "hello" }))
+    expect(response.status).toBe(200)
+    expect(response.headers.get("location")).toBe("/api/functions/func-0000000000000001")
+    expect(await response.json()).toMatchObject({ name: "hello" })
+  })
+
   it("says everything that is wrong at once, unknown fields included", async () => {
     const { registered, response } = await registering({
       name: "Not a name",
