@@ -36,7 +36,7 @@ export interface PoolLimits {
 export type StartCause = "first" | "scale_up" | "warm" | "after_crash" | "deploy"
 
 /** Why a worker ends. */
-export type StopCause = "idle" | "retired" | "late" | "fault" | "memory" | "used" | "shutdown"
+export type StopCause = "idle" | "retired" | "late" | "cancelled" | "fault" | "memory" | "used" | "shutdown"
 
 export type WorkerSlot =
   | { readonly _tag: "Starting"; readonly id: WorkerId; readonly cause: StartCause; readonly since: number }

@@ -17,6 +17,7 @@ import {
 import { poolLimits } from "./poolLimits.ts"
 import * as PoolState from "./PoolState.ts"
 import type { StartBudget } from "./StartBudget.ts"
+import { type Occupied, Use, type UseOwner } from "./Use.ts"
 
 /** Who gives the pool work: the scheduler. Both are called synchronously, after the pool's state has been changed. */
 export interface PoolListener {
@@ -31,7 +32,7 @@ export interface PoolServices {
   readonly clock: MonotonicClock["Type"]
   readonly log: LogPipeline["Type"]["log"]
   readonly budget: StartBudget
-  /** Between cancelling a late invocation and killing its worker, in milliseconds. */
+  /** Between cancelling an invocation (late, or its caller gone) and killing its worker, in milliseconds. */
   readonly cancelGraceMs: number
   readonly listener: () => PoolListener
   /** Runs a worker's life in the background, within the scope of all pools. */
@@ -48,25 +49,11 @@ export type UseOutcome =
 /** Called exactly once per use, after the worker was given back. `linesCut` counts its log lines that were not passed on. */
 export type UseSettle = (outcome: UseOutcome, linesCut: number) => void
 
-/** One invocation on one worker of the pool. */
-export interface Use {
-  readonly workerId: WorkerId
-  /** Whether this is the worker's first invocation: a cold start. */
-  readonly coldStart: boolean
-  /** The caller went away: asks the worker to give up. The use goes on until it answers. */
-  readonly cancel: () => void
-  /**
-   * The invocation missed its deadline (R-3): it is cancelled, the worker gets nothing new, and after a short grace it is
-   * killed, unless its event loop still lives and it has others to finish.
-   */
-  readonly expire: () => void
-}
-
-interface Handle {
+interface Handle extends Occupied {
   readonly stop: Deferred.Deferred<PoolState.StopCause>
   worker: Worker | null
-  /** Invocations that missed their deadline and were not answered since. */
-  late: number
+  /** Invocations in flight that nobody waits for any more. */
+  unwanted: number
   /** Takes back the request for a place in the budget; null once it was granted, and a fibre lives the worker's life. */
   withdraw: (() => void) | null
 }
@@ -79,6 +66,7 @@ export class WorkerPool {
   readonly target: Target
   readonly #services: PoolServices
   readonly #handles = new Map<WorkerId, Handle>()
+  readonly #uses: UseOwner
   readonly #awaitingReady = new Set<(failure: ColdStartTimeout | DeploymentFailed | null) => void>()
   #state: PoolState.PoolState
   #disarm: (() => void) | null = null
@@ -89,6 +77,12 @@ export class WorkerPool {
     this.target = target
     this.#services = services
     this.#state = PoolState.initial(poolLimits(target), prefix)
+    this.#uses = {
+      clock: services.clock,
+      graceMs: services.cancelGraceMs,
+      condemn: (id, why) => this.#condemn(id, why),
+      endIfUnwanted: (id) => this.#endIfUnwanted(id)
+    }
   }
 
   get state(): PoolState.PoolState {
@@ -128,30 +122,17 @@ export class WorkerPool {
     const slot = this.#state.workers.find((one) => one.id === id)
     const coldStart = slot?._tag === "Ready" && slot.served === 0
     this.#dispatch({ _tag: "Leased", worker: id })
-    let late = false
-    let cancelled = false
-    const { session } = worker
-    const wireId = session.invoke(invocation, budgetMs, (answer, linesCut) => {
+    const use = new Use(id, coldStart, worker, handle, this.#uses)
+    use.wireId = worker.session.invoke(invocation, budgetMs, (answer, linesCut) => {
       const outcome = this.#outcomeOf(answer, invocation, id)
       // By itself, at its deadline: it was faster than we were to notice.
-      const gaveUp = !late && !cancelled && answer._tag === "Error" && answer.payload.code === "CANCELLED"
-      if (gaveUp) this.#dispatch({ _tag: "Condemned", worker: id, why: "late" })
-      this.#giveBack(id, handle, answer, late)
+      const gaveUp = use.isWanted && answer._tag === "Error" && answer.payload.code === "CANCELLED"
+      if (gaveUp) this.#condemn(id, "late")
+      use.over()
+      this.#giveBack(id, handle, answer)
       settle(outcome, linesCut)
     })
-    return {
-      workerId: id,
-      coldStart,
-      cancel: () => {
-        cancelled = true
-        session.cancel(wireId, "client_gone")
-      },
-      expire: () => {
-        late = true
-        handle.late += 1
-        this.#expire(id, handle, worker, wireId)
-      }
-    }
+    return use
   }
 
   #outcomeOf(answer: WorkerAnswer, invocation: Invocation, id: WorkerId): UseOutcome {
@@ -175,27 +156,14 @@ export class WorkerPool {
     }
   }
 
-  #giveBack(id: WorkerId, handle: Handle, answer: WorkerAnswer, late: boolean): void {
+  #giveBack(id: WorkerId, handle: Handle, answer: WorkerAnswer): void {
     if (answer._tag === "Lost") return this.#dispatch({ _tag: "WorkerLost", worker: id })
-    if (late) handle.late -= 1
     if (answer._tag === "Error" && answer.payload.code === "OUT_OF_MEMORY") {
-      this.#dispatch({ _tag: "Condemned", worker: id, why: "memory" })
+      this.#condemn(id, "memory")
     }
     this.#dispatch({ _tag: "Released", worker: id, succeeded: answer._tag === "Response" })
-    if (handle.late > 0) this.#killIfOnlyLate(id, handle)
+    if (handle.unwanted > 0) this.#endIfUnwanted(id)
     this.#services.budget.relieve()
-  }
-
-  #expire(id: WorkerId, handle: Handle, worker: Worker, wireId: string): void {
-    let alive = false
-    worker.session.cancel(wireId, "deadline")
-    worker.session.ping(() => (alive = true))
-    this.#dispatch({ _tag: "Condemned", worker: id, why: "late" })
-    this.#services.clock.after(this.#services.cancelGraceMs, () => {
-      if (this.#handles.get(id) !== handle || handle.late === 0) return
-      if (alive) this.#killIfOnlyLate(id, handle)
-      else worker.kill()
-    })
   }
 
   /** So many invocations wait for this pool. */
@@ -283,7 +251,7 @@ export class WorkerPool {
     const handle: Handle = {
       stop: Deferred.unsafeMake<PoolState.StopCause>(FiberId.none),
       worker: null,
-      late: 0,
+      unwanted: 0,
       withdraw: null
     }
     this.#handles.set(id, handle)
@@ -378,9 +346,19 @@ export class WorkerPool {
     })
   }
 
-  #killIfOnlyLate(id: WorkerId, handle: Handle): void {
+  #condemn(id: WorkerId, why: PoolState.StopCause): void {
+    this.#dispatch({ _tag: "Condemned", worker: id, why })
+  }
+
+  /** Kills a worker all of whose invocations nobody waits for any more. */
+  #endIfUnwanted(id: WorkerId): void {
+    const handle = this.#handles.get(id)
     const slot = this.#state.workers.find((one) => one.id === id)
-    if (slot?._tag === "Draining" && slot.inFlight <= handle.late) handle.worker?.kill()
+    if (handle === undefined || (slot?._tag !== "Ready" && slot?._tag !== "Draining")) return
+    if (slot.inFlight === 0 || slot.inFlight > handle.unwanted) return
+    // No crash of its own, if it was ready until now.
+    if (slot._tag === "Ready") this.#condemn(id, "cancelled")
+    handle.worker?.kill()
   }
 
   #reportEnd(id: WorkerId, reason: string): void {

@@ -1,7 +1,8 @@
 import type { FunctionId } from "../domain/Ids.ts"
 import type { Invocation, Outcome, Target } from "../domain/Invocation.ts"
 import type { FifoQueue, Place } from "../domain/FifoQueue.ts"
-import type { Use, WorkerPool } from "../pool/WorkerPool.ts"
+import type { Use } from "../pool/Use.ts"
+import type { WorkerPool } from "../pool/WorkerPool.ts"
 import type { Deadline } from "./DeadlineClock.ts"
 
 /**

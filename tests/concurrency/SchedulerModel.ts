@@ -29,6 +29,8 @@ interface Tracked {
   worker: ScriptedWorker | null
   outcome: Outcome | null
   cancelled: boolean
+  /** From when on nobody waits for it, unless it has had its answer. */
+  unwantedAt: number
   cancel: Cancel
 }
 
@@ -93,6 +95,7 @@ export class SchedulerWorld {
       worker: null,
       outcome: null,
       cancelled: false,
+      unwantedAt: this.#now + timeoutMs,
       cancel: () => {}
     }
     this.calls.push(tracked)
@@ -108,7 +111,10 @@ export class SchedulerWorld {
   cancel(index: number): void {
     const tracked = pick(this.calls, index)
     if (tracked === undefined) return
-    if (tracked.outcome === null) tracked.cancelled = true
+    if (tracked.outcome === null) {
+      tracked.cancelled = true
+      tracked.unwantedAt = Math.min(tracked.unwantedAt, this.#now)
+    }
     tracked.cancel()
   }
 
@@ -177,10 +183,10 @@ export class SchedulerWorld {
     this.#holds(now < deadlineAt, "nothing is started after its deadline", { serial, now, deadlineAt })
     this.#holds(worker.target.versionId === target.versionId, "an invocation keeps its version", serial)
     this.#holds(!this.#late.has(worker), "a late worker is never reused", worker.id)
-    for (const other of worker.inFlight.values()) {
-      const due =
-        this.calls[Number(other.payload.headers["x-serial"])]?.deadlineAt ?? Number.POSITIVE_INFINITY
-      this.#holds(due + TOLERANCE_MS > now, "a late worker is never reused", worker.id)
+    for (const other of this.#callsOn(worker)) {
+      this.#holds(other.deadlineAt + TOLERANCE_MS > now, "a late worker is never reused", worker.id)
+      const stands = !answersPing(worker) && other.unwantedAt + LATE_WORKER_LIVES_MS <= now
+      this.#holds(!stands, "a worker that goes on with a cancelled call and stands gets nothing new", serial)
     }
     const most = worker.manners.features?.includes("concurrency") === true ? target.limits.concurrency : 1
     this.#holds(worker.session.inFlight <= most, "in flight ≤ concurrency", worker.id)
@@ -289,18 +295,24 @@ export class SchedulerWorld {
     if (this.#broken.length > 0) throw new Error(this.#broken.join("\n"))
   }
 
-  /** Once its grace is over, a late worker is dead unless it still has others to finish and says that it lives. */
-  #checkLateness(worker: ScriptedWorker): void {
-    const long = this.#now - LATE_WORKER_LIVES_MS
-    const deadlines = [...worker.inFlight.values()].map(
-      ({ payload }) => this.calls[Number(payload.headers["x-serial"])]?.deadlineAt ?? Number.POSITIVE_INFINITY
+  #callsOn(worker: ScriptedWorker): Array<Tracked> {
+    return [...worker.inFlight.values()].map(
+      ({ payload }) => this.calls[Number(payload.headers["x-serial"])] as Tracked
     )
-    const [first, last] = [Math.min(...deadlines), Math.max(...deadlines)]
-    const mayLive = answersPing(worker) ? last >= long : first >= long
-    this.#holds(deadlines.length === 0 || mayLive, "a late worker is killed", {
-      worker: worker.id,
-      deadlines
-    })
+  }
+
+  /**
+   * Once its grace is over, a worker is dead that is late, unless it still has others to finish and says that it lives. So
+   * is one that goes on with nothing but what nobody waits for: late, or its caller gone.
+   */
+  #checkLateness(worker: ScriptedWorker): void {
+    const calls = this.#callsOn(worker)
+    if (calls.length === 0) return
+    const long = this.#now - LATE_WORKER_LIVES_MS
+    const wanted = calls.some(({ unwantedAt }) => unwantedAt >= long)
+    const late = calls.some(({ deadlineAt }) => deadlineAt < long)
+    this.#holds(wanted, "a worker for which nobody waits is killed", worker.id)
+    this.#holds(answersPing(worker) || !late, "a late worker is killed", worker.id)
   }
 
   /** From here on all goes well. Whatever is under way comes to its end, and nothing is left over or used up. */
