@@ -28,6 +28,8 @@ export default defineConfig({
     env: { FC_SEED: process.env["FC_SEED"] },
     // a test that leaves something behind must not colour the next file
     isolate: true,
+    // tests that only wait may do so side by side
+    maxConcurrency: 16,
     restoreMocks: true,
     unstubEnvs: true,
     projects: [

@@ -220,10 +220,11 @@ describe("giving up over HTTP", () => {
   })
 
   it("is done after a time, and when the client is closed", async () => {
-    let arrived = 0
+    const asked = [Promise.withResolvers<void>(), Promise.withResolvers<void>()]
     const never = new Promise<Response>(() => {})
+    const arrivals = asked.values()
     const client = await play(() => {
-      arrived += 1
+      arrivals.next().value?.resolve()
       return never
     })
     expect(await failure(client.invoke("a", { timeoutMs: 20 }))).toMatchObject({
@@ -231,7 +232,7 @@ describe("giving up over HTTP", () => {
       status: 504
     })
     const call = failure(client.invoke("a"))
-    while (arrived < 2) await Bun.sleep(1)
+    await Promise.all(asked.map(({ promise }) => promise))
     await client.close()
     expect(await call).toMatchObject({ name: "ConnectionError", delivery: "unknown" })
     expect(await failure(client.list())).toMatchObject({ name: "ConnectionError", delivery: "not_sent" })

@@ -32,7 +32,7 @@ export interface TestServerOptions {
   /** A folder to serve from; by default a new one, removed by `dispose`. */
   readonly dataDir?: string
   readonly socketPath?: string
-  /** Run it as the user nobody: root's rights hide what goes wrong with files. */
+  /** Where the tests run as root, run it as the user nobody: root's rights hide what goes wrong with files. */
   readonly asNobody?: boolean
   /** Do not wait for readiness: for servers that are meant to fail. */
   readonly awaitReady?: boolean
@@ -43,9 +43,10 @@ export const startServer = async (options: TestServerOptions = {}): Promise<Test
   const home = await mkdtemp(join(tmpdir(), "bunbase-test-"))
   const dataDir = options.dataDir ?? join(home, "data")
   const socketPath = options.socketPath ?? join(home, "functions.sock")
-  if (options.asNobody === true) await chown(home, NOBODY, NOBODY)
+  const asNobody = options.asNobody === true && process.getuid?.() === 0
+  if (asNobody) await chown(home, NOBODY, NOBODY)
   const child = Bun.spawn({
-    ...(options.asNobody === true ? { uid: NOBODY, gid: NOBODY } : {}),
+    ...(asNobody ? { uid: NOBODY, gid: NOBODY } : {}),
     cmd: [
       process.execPath,
       "--no-env-file",
