@@ -73,7 +73,7 @@ export const deploy = command({
         `deploying ${name}`,
         put(connection, name, version, known, bundle)
       ).pipe(
-        Effect.mapError((failure) => (isNew ? settingsKept(failure) : failure)),
+        Effect.mapError((failure) => (isNew && saysSomething(settings) ? settingsKept(failure) : failure)),
         Effect.onInterrupt(() => mayStillComplete(name, connection))
       )
       if (isNew && saysSomething(settings)) {

@@ -146,7 +146,7 @@ describe("fn deploy", () => {
     [
       "no handler",
       "export const other = 1",
-      'the default export is not a function or an object with a fetch method, nor is there a function "handler"; it exports other'
+      'there is no default export, nor is there a function "handler"; it exports other'
     ],
     [
       "a throw at the top level",

@@ -32,8 +32,7 @@ interface Refusal {
   readonly column?: number
 }
 
-const neither =
-  'the default export is not a function or an object with a fetch method, nor is there a function "handler"'
+const neither = 'there is no default export, nor is there a function "handler"'
 const refusals: ReadonlyArray<Refusal> = [
   {
     what: "a syntax error",
@@ -61,7 +60,7 @@ const refusals: ReadonlyArray<Refusal> = [
   {
     what: "a handler that is no function",
     code: "export default 42",
-    says: `${neither}; it exports default`
+    says: 'the default export is a number, not a function or an object with a fetch method, nor is there a function "handler"'
   },
   {
     what: "a throw at the top level",
@@ -73,7 +72,7 @@ const refusals: ReadonlyArray<Refusal> = [
   {
     what: "a rejection at the top level",
     code: "\nawait Promise.reject(new TypeError('no connection'))\nexport default () => 1",
-    says: "bundle.js:2:26: no connection",
+    says: "bundle.js:2:26: TypeError: no connection",
     line: 2,
     column: 26
   },

@@ -38,7 +38,7 @@ const faults: Readonly<Record<GuestRuntime, ReadonlyArray<Fault>>> = {
     ["syntax-error.js", 'Expected ")"', 4, 1],
     ["duplicate-export.js", "Multiple exports", 3, 8],
     ["engine-syntax-error.js", "Invalid regular expression", undefined, undefined],
-    ["throws-at-import.js", "not configured", 3, 13],
+    ["throws-at-import.js", "TypeError: not configured", 3, 13],
     ["rejects-at-import.js", "no connection", 2, 26],
     ["throws-null-at-import.js", "null was thrown", undefined, undefined],
     ["throws-hostile-at-import.js", "was thrown", undefined, undefined],
@@ -50,7 +50,7 @@ const faults: Readonly<Record<GuestRuntime, ReadonlyArray<Fault>>> = {
     ["syntax-error.js", "Unexpected token '}'", 4, 1],
     ["duplicate-export.js", "redefinition", 4, 1],
     ["engine-syntax-error.js", "expecting ')'", undefined, undefined],
-    ["throws-at-import.js", "not configured", 3, 13],
+    ["throws-at-import.js", "TypeError: not configured", 3, 13],
     ["rejects-at-import.js", "no connection", 2, 26],
     ["throws-null-at-import.js", "null was thrown", undefined, undefined],
     ["throws-hostile-at-import.js", "was thrown", undefined, undefined],
@@ -79,14 +79,24 @@ describe.each(guestRuntimes)("on %s", (runtime) => {
     })
 
     test.each([
-      ["nothing to call", "invalid/no-handler.js", undefined, "it exports config, default"],
-      ["no exports", "invalid/empty.js", undefined, "it exports nothing"],
-      ["no default", "valid/named-handlers.js", undefined, "it exports first, second, version"],
+      [
+        "nothing to call",
+        "invalid/no-handler.js",
+        undefined,
+        "the default export is a string, not a function or an object with a fetch method; it exports config, default"
+      ],
+      ["no exports", "invalid/empty.js", undefined, "there is no default export; it exports nothing"],
+      [
+        "no default",
+        "valid/named-handlers.js",
+        undefined,
+        "there is no default export; it exports first, second, version"
+      ],
       [
         "a name that is not there",
         "valid/named-handlers.js",
         "third",
-        'a function "third"; it exports first'
+        'there is no default export, nor is there a function "third"; it exports first'
       ],
       ["a name that is no function", "valid/named-handlers.js", "version", 'a function "version"']
     ])("NO_HANDLER: %s", async (_name, bundle, handler, message) => {

@@ -1,8 +1,8 @@
 import type { ErrorCode } from "../../protocol/worker/Wire.ts"
 import { earlyImport, type Module } from "./Start.ts"
-import { apply, stringify } from "./Intrinsics.ts"
+import { apply, isArray, stringify } from "./Intrinsics.ts"
 import type { ErrorFields } from "./Lines.ts"
-import { describeThrown, type Place, placeInBundle } from "./Thrown.ts"
+import { describeThrown, type Place, placeInBundle, withClass } from "./Thrown.ts"
 
 /** A loaded function: calls the handler. What it throws or returns is the function's own affair. */
 export type Handler = (request: Request) => unknown
@@ -62,6 +62,26 @@ const readText = async (path: string): Promise<string | null> => {
   }
 }
 
+/** What a value is that cannot handle requests. */
+const kindOf = (value: unknown): string => {
+  if (value === null || value === undefined) return `${value}`
+  if (isArray(value)) return "an array"
+  return typeof value === "object" ? "an object without a fetch method" : `a ${typeof value}`
+}
+
+/** Why a module without a handler has none. */
+const withoutHandler = (module: Module, name: string): string => {
+  const names = Object.keys(module)
+  const first = names.includes("default")
+    ? `the default export is ${kindOf(module["default"])}, not a function or an object with a fetch method`
+    : "there is no default export"
+  const wanted = name === "" || name === "default" ? "" : `, nor is there a function "${name}"`
+  if (names.length === 0) return `${first}${wanted}; it exports nothing`
+  const has =
+    names.length === 1 && names[0] === "default" ? "" : `; it exports ${names.slice(0, 20).join(", ")}`
+  return `${first}${wanted}${has}`
+}
+
 /**
  * Imports the bundle, once, and finds its handler: the default export (a function, or an object with `fetch`), else the
  * export that `name` names.
@@ -76,7 +96,7 @@ export const loadBundle = async (path: string, name: string): Promise<Loaded> =>
     const described: ErrorFields =
       typeof first === "string" && first !== ""
         ? { message: `${stringify(first)} was thrown at the top level` }
-        : describeThrown(first)
+        : withClass(describeThrown(first))
     const place = placeInBundle(first, path)
     return failed("BUNDLE_LOAD_ERROR", {
       message: described.message + more,
@@ -92,13 +112,8 @@ export const loadBundle = async (path: string, name: string): Promise<Loaded> =>
       const asked = first === undefined || (name !== "" && module[name] === module["default"])
       return { _tag: "Handler", handler, exported: asked ? name : "default" }
     }
-    const names = Object.keys(module)
-    const wanted = name === "" || name === "default" ? "" : `, nor is there a function "${name}"`
-    const has = names.length === 0 ? "it exports nothing" : `it exports ${names.slice(0, 20).join(", ")}`
-    return failed("NO_HANDLER", {
-      message: `the default export is not a function or an object with a fetch method${wanted}; ${has}`
-    })
+    return failed("NO_HANDLER", { message: withoutHandler(module, name) })
   } catch (thrown) {
-    return failed("BUNDLE_LOAD_ERROR", describeThrown(thrown))
+    return failed("BUNDLE_LOAD_ERROR", withClass(describeThrown(thrown)))
   }
 }

@@ -146,6 +146,15 @@ export const describeThrown = (thrown: unknown): Described => {
   }
 }
 
+/** With the error's class in the message, unless it is `Error` or one of Bun's parser, which say nothing. */
+export const withClass = ({ message, stack, title }: Described): ErrorFields => ({
+  message:
+    title.startsWith("Error: ") || title.startsWith("BuildMessage: ") || title.startsWith("ResolveMessage: ")
+      ? message
+      : title,
+  stack
+})
+
 export interface Place {
   readonly line?: number | undefined
   readonly column?: number | undefined

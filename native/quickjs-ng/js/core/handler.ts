@@ -1,7 +1,7 @@
-import { apply, keys, stringify } from "./intrinsics.ts"
+import { apply, isArray, keys, stringify } from "./intrinsics.ts"
 import type { ErrorCode, ErrorFields } from "./lines.ts"
 import { native } from "./native.ts"
-import { describeThrown, isOutOfMemory, placeInBundle } from "./thrown.ts"
+import { describeThrown, isOutOfMemory, placeInBundle, withClass } from "./thrown.ts"
 
 /** A loaded function: calls the handler. What it throws or returns is the function's own affair. */
 export type Handler = (request: unknown) => unknown
@@ -32,7 +32,27 @@ const notLoaded = (thrown: unknown): Loaded => {
   // a text alone would not say that it was thrown, and it brings no place along
   if (typeof thrown === "string" && thrown !== "")
     return failed("BUNDLE_LOAD_ERROR", { message: `${stringify(thrown)} was thrown at the top level` })
-  return failed("BUNDLE_LOAD_ERROR", { ...describeThrown(thrown), ...placeInBundle(thrown) })
+  return failed("BUNDLE_LOAD_ERROR", { ...withClass(describeThrown(thrown)), ...placeInBundle(thrown) })
+}
+
+/** What a value is that cannot handle requests. */
+const kindOf = (value: unknown): string => {
+  if (value === null || value === undefined) return `${value}`
+  if (isArray(value)) return "an array"
+  return typeof value === "object" ? "an object without a fetch method" : `a ${typeof value}`
+}
+
+/** Why a module without a handler has none. */
+const withoutHandler = (module: Record<string, unknown>, name: string): string => {
+  const names = keys(module)
+  const first = names.includes("default")
+    ? `the default export is ${kindOf(module["default"])}, not a function or an object with a fetch method`
+    : "there is no default export"
+  const wanted = name === "" || name === "default" ? "" : `, nor is there a function "${name}"`
+  if (names.length === 0) return `${first}${wanted}; it exports nothing`
+  const has =
+    names.length === 1 && names[0] === "default" ? "" : `; it exports ${names.slice(0, 20).join(", ")}`
+  return `${first}${wanted}${has}`
 }
 
 /**
@@ -56,13 +76,8 @@ export const loadBundle = async (path: string, name: string): Promise<Loaded> =>
       const asked = first === undefined || (name !== "" && module[name] === module["default"])
       return { _tag: "Handler", handler, exported: asked ? name : "default" }
     }
-    const names = keys(module)
-    const wanted = name === "" || name === "default" ? "" : `, nor is there a function "${name}"`
-    const has = names.length === 0 ? "it exports nothing" : `it exports ${names.slice(0, 20).join(", ")}`
-    return failed("NO_HANDLER", {
-      message: `the default export is not a function or an object with a fetch method${wanted}; ${has}`
-    })
+    return failed("NO_HANDLER", { message: withoutHandler(module, name) })
   } catch (thrown) {
-    return failed("BUNDLE_LOAD_ERROR", describeThrown(thrown))
+    return failed("BUNDLE_LOAD_ERROR", withClass(describeThrown(thrown)))
   }
 }

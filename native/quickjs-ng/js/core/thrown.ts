@@ -151,6 +151,12 @@ export const describeThrown = (thrown: unknown): Described => {
   }
 }
 
+/** With the error's class in the message, unless it is `Error`, which says nothing. */
+export const withClass = ({ message, stack, title }: Described): ErrorFields => ({
+  message: title.startsWith("Error: ") ? message : title,
+  stack
+})
+
 /** Whether it is what the engine throws when its memory limit refuses it something. */
 export const isOutOfMemory = (thrown: unknown): boolean => {
   // where there was no room for the error either
