@@ -33,12 +33,14 @@ const result = (counts: Partial<Result>): Result => ({
   ...counts
 })
 
-/** Runs `node scripts/test.mjs unit` over one file of tests; `vitest` is what it does, as a line of shell. */
+/** Runs `node scripts/test.mjs` over one file of unit tests; `vitest` is what it does, as a line of shell. */
 const run = async ({
   args = [],
   env = {},
+  suites = ["unit"],
   vitest
 }: {
+  readonly suites?: ReadonlyArray<string>
   readonly vitest: { readonly leaves?: Result; readonly does?: string }
   readonly env?: Readonly<Record<string, string>>
   readonly args?: ReadonlyArray<string>
@@ -54,7 +56,7 @@ const run = async ({
   const lines = ["#!/bin/sh", ...(vitest.leaves === undefined ? [] : [leave]), vitest.does ?? "exit 0"]
   writeFileSync(join(bin, "bun.exe"), `${lines.join("\n")}\n`, { mode: 0o755 })
 
-  const child = spawn("node", ["scripts/test.mjs", "unit", ...args], {
+  const child = spawn("node", ["scripts/test.mjs", ...suites, ...args], {
     cwd: folder,
     env: { PATH: plainPath, FC_SEED: "1", ...env },
     stdio: ["ignore", "pipe", "pipe"]
@@ -107,6 +109,32 @@ describe("npm test", () => {
     const { code, out } = await run({ vitest: { does: "exec sleep 60" }, env: { SUITE_MINUTES: "0.005" } })
     expect(code).toBe(1)
     expect(out).toContain("ended after 0.005 minutes")
+  })
+})
+
+describe("a suite without files", () => {
+  const vitest = { leaves: result({ numPassedTests: 3 }) }
+
+  it("counts for nothing beside others", async () => {
+    const { code, last, out } = await run({ vitest, suites: ["unit", "failure", "conformance"] })
+    expect([code, last]).toEqual([0, "3 passed, 0 failed"])
+    expect(out).toMatch(/^failure +0 +0 +0 +no test files$/m)
+    expect(out).toMatch(
+      /^conformance +0 +0 +0 +no conformance cases yet \(they come with the conformance suite\)$/m
+    )
+  })
+
+  it("is no success by itself", async () => {
+    const { code, last, out } = await run({ vitest, suites: ["failure"] })
+    expect([code, last]).toEqual([1, "0 passed, 0 failed"])
+    expect(out).toContain("no test ran")
+  })
+
+  it("is none for the conformance suite either, but no failure: its cases are to come", async () => {
+    const { code, last, out } = await run({ vitest, suites: ["conformance"] })
+    expect([code, last]).toEqual([0, "0 passed, 0 failed"])
+    expect(out).toContain("no conformance cases yet (they come with the conformance suite)")
+    expect((await run({ vitest, suites: ["conformance", "failure"] })).code).toBe(1)
   })
 })
 

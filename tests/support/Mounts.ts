@@ -3,12 +3,15 @@ import { mkdtempSync, rmdirSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 
-/** These faults cannot be had otherwise as root. Without the privilege the test fails: a skip would look like a pass. */
+/**
+ * These faults cannot be had otherwise as root. `scripts/test.mjs` runs this suite in a namespace of its own where it is
+ * not root. Without the privilege the test fails: a skip would look like a pass.
+ */
 const mount = (...args: ReadonlyArray<string>) => {
   const { exitCode, stderr } = Bun.spawnSync(["mount", ...args])
   if (exitCode !== 0) {
     throw new Error(
-      `this test mounts file systems and has to run as root: mount: ${stderr.toString().trim()}`
+      `this test mounts file systems: run npm run test:failure as root, or where \`unshare -rm\` works: mount: ${stderr.toString().trim()}`
     )
   }
 }
@@ -33,4 +36,4 @@ export const tinyFileSystem = (kibibytes: number) =>
       })
   )
 
-export const makeReadOnly = (folder: string) => mount("-o", "remount,ro", folder)
+export const makeReadOnly = (folder: string) => mount("-o", "remount,bind,ro", folder)

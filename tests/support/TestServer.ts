@@ -43,11 +43,16 @@ export const startServer = async (options: TestServerOptions = {}): Promise<Test
   const home = await mkdtemp(join(tmpdir(), "bunbase-test-"))
   const dataDir = options.dataDir ?? join(home, "data")
   const socketPath = options.socketPath ?? join(home, "functions.sock")
-  const asNobody = options.asNobody === true && process.getuid?.() === 0
+  const isRoot = process.getuid?.() === 0
+  // The root of a namespace of its own knows no other user, but can lay down the rights that go with it.
+  const isOwnRoot = isRoot && process.env["BUNBASE_TEST_NAMESPACE"] === "own"
+  const asNobody = options.asNobody === true && isRoot && !isOwnRoot
+  const rightless = options.asNobody === true && isOwnRoot
   if (asNobody) await chown(home, NOBODY, NOBODY)
   const child = Bun.spawn({
     ...(asNobody ? { uid: NOBODY, gid: NOBODY } : {}),
     cmd: [
+      ...(rightless ? ["setpriv", "--bounding-set=-all", "--inh-caps=-all"] : []),
       process.execPath,
       "--no-env-file",
       program,
