@@ -76,11 +76,23 @@ export class HandlerFailed extends Data.TaggedError("HandlerFailed")<{
 
 /** FN_004 (502): the worker died or broke the protocol while it had this invocation. */
 export class WorkerCrashed extends Data.TaggedError("WorkerCrashed")<{
-  readonly cause: "exit" | "signal" | "protocol" | "response_too_large"
+  readonly cause: "exit" | "signal" | "protocol"
   readonly reason: string
 }> {
   override get message() {
     return `the function's worker failed while it ran the invocation: ${this.reason}`
+  }
+}
+
+/** FN_004 (502): the function's answer cannot be handed on. Its worker is as good as before. */
+export class ResponseTooLarge extends Data.TaggedError("ResponseTooLarge")<{
+  readonly limit: "max_response_bytes" | "socket_frame"
+  readonly bytes: number
+}> {
+  override get message() {
+    return this.limit === "max_response_bytes"
+      ? `the response is larger than max_response_bytes (${this.bytes})`
+      : `the response does not fit into a frame of the socket (${this.bytes} bytes); call the function over HTTP instead`
   }
 }
 
@@ -273,6 +285,7 @@ export type InvocationError =
   | MemoryLimitExceeded
   | HandlerFailed
   | WorkerCrashed
+  | ResponseTooLarge
   | DeploymentFailed
   | InvalidRequest
   | PayloadTooLarge

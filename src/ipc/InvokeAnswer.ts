@@ -1,6 +1,7 @@
-import { WorkerCrashed, type InvocationError } from "../domain/Errors.ts"
+import { type InvocationError, ResponseTooLarge } from "../domain/Errors.ts"
 import type { Headers, InvocationResult } from "../domain/Invocation.ts"
 import { problemOf } from "../protocol/Problem.ts"
+import { MAX_PAYLOAD_BYTES } from "../protocol/socket/Frame.ts"
 
 /** The payload of a function's answer. To HEAD, as everywhere, no body. */
 export const encodeResult = (result: InvocationResult, executionId: string, method: string): string => {
@@ -42,8 +43,5 @@ export const encodeFailure = (error: InvocationError, executionId: string): stri
   })
 
 /** A function's answer that no frame can carry. */
-export const answerTooLarge = (): WorkerCrashed =>
-  new WorkerCrashed({
-    cause: "response_too_large",
-    reason: "its answer does not fit into a frame of the socket (16 MiB); call the function over HTTP instead"
-  })
+export const answerTooLarge = (): ResponseTooLarge =>
+  new ResponseTooLarge({ limit: "socket_frame", bytes: MAX_PAYLOAD_BYTES })

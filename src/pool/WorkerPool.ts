@@ -34,6 +34,8 @@ export interface PoolServices {
   readonly budget: StartBudget
   /** Between cancelling an invocation (late, or its caller gone) and killing its worker, in milliseconds. */
   readonly cancelGraceMs: number
+  /** What a worker's refusal of an answer that is too large names. */
+  readonly maxResponseBytes: number
   readonly listener: () => PoolListener
   /** Runs a worker's life in the background, within the scope of all pools. */
   readonly fork: (effect: Effect.Effect<void>) => void
@@ -142,8 +144,9 @@ export class WorkerPool {
       case "Lost":
         return { _tag: "Failed", error: fromFault(answer.fault, this.target) }
       case "Error": {
-        const { stack } = answer.payload
-        if (answer.payload.code !== "CANCELLED")
+        const { code, stack } = answer.payload
+        // Those are no errors of the handler's: the scheduler tells them.
+        if (code !== "CANCELLED" && code !== "RESPONSE_TOO_LARGE")
           this.#services.log({
             ...this.#about(id),
             level: "error",
@@ -151,7 +154,8 @@ export class WorkerPool {
             message: headlineOf(answer.payload),
             ...(stack === undefined ? {} : { stack, bundlePath: this.target.bundlePath })
           })
-        return { _tag: "Failed", error: fromWorkerError(answer.payload, this.target) }
+        const { maxResponseBytes } = this.#services
+        return { _tag: "Failed", error: fromWorkerError(answer.payload, this.target, maxResponseBytes) }
       }
     }
   }

@@ -66,6 +66,7 @@ const make = Effect.gen(function* () {
     clock,
     log,
     budget,
+    maxResponseBytes: config.maxResponseBytes,
     cancelGraceMs: Duration.toMillis(config.cancelGrace),
     listener: () => listener,
     fork: (effect: Effect.Effect<void>) => void fork(effect),

@@ -42,6 +42,7 @@ const table: { readonly [Tag in ServiceError["_tag"]]: Row } = {
   MemoryLimitExceeded: row("FN_003", "Memory limit exceeded", 500, false),
   HandlerFailed: row("FN_004", "Runtime error", 500, false),
   WorkerCrashed: row("FN_004", "Worker crashed", 502, true),
+  ResponseTooLarge: row("FN_004", "Response too large", 502, false),
   StorageFailed: row("FN_004", "Storage failed", 500, true),
   InternalFault: row("FN_004", "Internal error", 500, true),
   DeploymentFailed: row("FN_005", "Deployment failed", 422, false),

@@ -7,6 +7,7 @@ import {
   InvocationCancelled,
   type InvocationError,
   LimitExceeded,
+  ResponseTooLarge,
   ServiceStopping,
   WorkerCrashed
 } from "../domain/Errors.ts"
@@ -192,15 +193,9 @@ const make = Effect.gen(function* () {
       const reason = "it gave up an invocation that nobody had cancelled"
       return { _tag: "Failure", error: new WorkerCrashed({ cause: "protocol", reason }) }
     }
-    // Four characters of base64 are three bytes.
-    if (outcome.payload.body.length * 0.75 > config.maxResponseBytes + 2) {
-      return {
-        _tag: "Failure",
-        error: new WorkerCrashed({
-          cause: "response_too_large",
-          reason: `its answer is larger than ${config.maxResponseBytes} bytes`
-        })
-      }
+    if (bytesOfBase64(outcome.payload.body) > config.maxResponseBytes) {
+      const bytes = config.maxResponseBytes
+      return { _tag: "Failure", error: new ResponseTooLarge({ limit: "max_response_bytes", bytes }) }
     }
     return { _tag: "Success", result: resultOf(entry, outcome.payload) }
   }
@@ -385,6 +380,12 @@ const make = Effect.gen(function* () {
     abandon
   })
 })
+
+/** Four characters are three bytes; a padded end stands for fewer. */
+const bytesOfBase64 = (text: string): number => {
+  const padding = text.endsWith("==") ? 2 : text.endsWith("=") ? 1 : 0
+  return Math.floor(((text.length - padding) * 3) / 4)
+}
 
 export const layer: Layer.Layer<Scheduler, never, ServerConfig | MonotonicClock | WorkerPools | LogPipeline> =
   Layer.scoped(Scheduler, make)

@@ -8,7 +8,8 @@ const target = targetOf({ limits: { memory_mb: 64 } })
 const tell = (code: string, exposeErrors = false) => {
   const error = fromWorkerError(
     { code, message: "my words", stack: "at my place" },
-    { ...target, exposeErrors }
+    { ...target, exposeErrors },
+    1_000
   )
   const { code: fnCode, detail, status } = problemOf(error)
   return { tag: error._tag, fnCode, status, detail }
@@ -20,6 +21,7 @@ describe("what a worker's error becomes", () => {
     expect(told).toEqual([
       ["HANDLER_ERROR", "HandlerFailed", "FN_004", 500],
       ["INVALID_RESPONSE", "HandlerFailed", "FN_004", 500],
+      ["RESPONSE_TOO_LARGE", "ResponseTooLarge", "FN_004", 502],
       ["BUNDLE_LOAD_ERROR", "DeploymentFailed", "FN_005", 422],
       ["NO_HANDLER", "DeploymentFailed", "FN_005", 422],
       ["PERMISSION_DENIED", "PermissionDenied", "FN_009", 403],
@@ -40,6 +42,7 @@ describe("what a worker's error becomes", () => {
 
   it("names the limit that was exceeded", () => {
     expect(tell("OUT_OF_MEMORY").detail).toContain("64 MiB")
+    expect(tell("RESPONSE_TOO_LARGE").detail).toContain("max_response_bytes (1000)")
   })
 
   it("is FN_004 502 where the worker was lost, in words", () => {

@@ -5,6 +5,7 @@ import {
   type InvocationError,
   MemoryLimitExceeded,
   PermissionDenied,
+  ResponseTooLarge,
   WorkerCrashed
 } from "../domain/Errors.ts"
 import type { Target } from "../domain/Invocation.ts"
@@ -12,7 +13,11 @@ import type { ErrorCode, ErrorPayload } from "../protocol/worker/Wire.ts"
 import type { WorkerFault } from "./WorkerAnswer.ts"
 
 /** The typed error behind a worker's `error` message. A code that this host does not know counts as the handler's own error. */
-export const fromWorkerError = (payload: ErrorPayload, target: Target): InvocationError => {
+export const fromWorkerError = (
+  payload: ErrorPayload,
+  target: Target,
+  maxResponseBytes: number
+): InvocationError => {
   const handlerFailed = (kind: "threw" | "invalid_response"): HandlerFailed =>
     new HandlerFailed({
       kind,
@@ -23,6 +28,8 @@ export const fromWorkerError = (payload: ErrorPayload, target: Target): Invocati
   switch (payload.code as ErrorCode) {
     case "INVALID_RESPONSE":
       return handlerFailed("invalid_response")
+    case "RESPONSE_TOO_LARGE":
+      return new ResponseTooLarge({ limit: "max_response_bytes", bytes: maxResponseBytes })
     case "BUNDLE_LOAD_ERROR":
       return new DeploymentFailed({ stage: "bundle", reason: payload.message })
     case "NO_HANDLER":

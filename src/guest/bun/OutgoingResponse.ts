@@ -18,11 +18,9 @@ import {
   toBase64,
   utf8
 } from "./Intrinsics.ts"
+import { MAX_BODY_BYTES } from "../../protocol/worker/Wire.ts"
 import { errorLine, responseLine } from "./Lines.ts"
 import { describeThrown } from "./Thrown.ts"
-
-/** More would make a line that the protocol does not allow: 64 MiB of base64, less some room for the headers. */
-export const MAX_BODY_BYTES = 47 * 1024 * 1024
 
 const NO_BODY = ""
 const hasNoBody = (status: number): boolean => status === 204 || status === 205 || status === 304
@@ -85,10 +83,8 @@ const readAnswer = async (
 const bodyAnswer = (id: string, status: number, headers: string, body: Uint8Array | ArrayBuffer): string => {
   const size = body.byteLength
   if (size > MAX_BODY_BYTES) {
-    return invalidResponse(
-      id,
-      `the handler returned a body of ${size} bytes; the protocol carries ${MAX_BODY_BYTES}`
-    )
+    const message = `the handler returned a body of ${size} bytes; the protocol carries ${MAX_BODY_BYTES}`
+    return errorLine(id, "RESPONSE_TOO_LARGE", { message })
   }
   if (size === 0) return responseLine(id, status, headers, NO_BODY)
   const bytes = body instanceof NativeUint8Array ? body : new NativeUint8Array(body)

@@ -12,6 +12,12 @@ export const PROTOCOL_VERSION = "1.1"
 /** A longer line is a violation: 64 MiB, the newline not counted. */
 export const MAX_LINE_BYTES = 64 * 1024 * 1024
 
+/**
+ * A worker answers RESPONSE_TOO_LARGE instead of a longer body: in base64 it would make a line over the limit, less some
+ * room for the headers. Whatever a server's own limit is, it is lower, and the server compares with that.
+ */
+export const MAX_BODY_BYTES = 47 * 1024 * 1024
+
 /** What a 1.1 worker may announce in `ready`. */
 export const FEATURES = ["concurrency", "cancel", "stream", "ping", "load", "call", "fork"] as const
 export type Feature = (typeof FEATURES)[number]
@@ -19,6 +25,7 @@ export type Feature = (typeof FEATURES)[number]
 export const ERROR_CODES = [
   "HANDLER_ERROR",
   "INVALID_RESPONSE",
+  "RESPONSE_TOO_LARGE",
   "BUNDLE_LOAD_ERROR",
   "NO_HANDLER",
   "PERMISSION_DENIED",

@@ -181,7 +181,10 @@ const answer = (invocation: Invocation, value: unknown): void => {
 }
 
 const send = (invocation: Invocation, parts: Parts): void => {
-  if ("fault" in parts) return fail(invocation, "INVALID_RESPONSE", { message: parts.fault })
+  if ("fault" in parts) {
+    const code = parts.tooLarge === true ? "RESPONSE_TOO_LARGE" : "INVALID_RESPONSE"
+    return fail(invocation, code, { message: parts.fault })
+  }
   if (invocation.cancelled !== null) return fail(invocation, "CANCELLED", { message: invocation.cancelled })
   if (invocation.answered) return
   const { status, headers, body } = parts

@@ -10,6 +10,7 @@ export type LogLevel = "debug" | "info" | "warn" | "error"
 export type ErrorCode =
   | "HANDLER_ERROR"
   | "INVALID_RESPONSE"
+  | "RESPONSE_TOO_LARGE"
   | "BUNDLE_LOAD_ERROR"
   | "NO_HANDLER"
   | "PERMISSION_DENIED"

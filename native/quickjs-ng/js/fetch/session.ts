@@ -73,14 +73,15 @@ export interface Parts {
   readonly body: Uint8Array | null
 }
 
-/** Why what the handler returned cannot be sent (INVALID_RESPONSE). */
+/** Why what the handler returned cannot be sent: INVALID_RESPONSE, unless it is `tooLarge` (RESPONSE_TOO_LARGE). */
 export interface Fault {
   readonly fault: string
+  readonly tooLarge?: true
 }
 
 export type Answer = Parts | Fault
 
-/** More would make a line that the protocol does not allow: 64 MiB of base64, less some room for the headers. */
+/** The `MAX_BODY_BYTES` of the worker protocol (`src/protocol/worker/Wire.ts`). */
 export const MAX_BODY_BYTES = 47 * 1024 * 1024
 export const hasNoBody = (status: number): boolean => status === 204 || status === 205 || status === 304
 
@@ -121,6 +122,7 @@ export const statusFault = (status: number): Fault | null => {
 export const bodyAnswer = (status: number, headers: string, body: Uint8Array): Answer =>
   body.length > MAX_BODY_BYTES
     ? {
-        fault: `the handler returned a body of ${body.length} bytes; the protocol carries ${MAX_BODY_BYTES}`
+        fault: `the handler returned a body of ${body.length} bytes; the protocol carries ${MAX_BODY_BYTES}`,
+        tooLarge: true
       }
     : { status, headers, body: body.length === 0 ? null : body }
