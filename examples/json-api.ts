@@ -1,11 +1,11 @@
 // A JSON API with routes: a list of things to do.
 //
 //   API=http://127.0.0.1:8080/functions/json-api
-//   curl $API/items                                               all items
-//   curl $API/items -d '{"title":"buy milk"}'                     add one (POST)
-//   curl $API/items/1                                             show one
-//   curl $API/items/1 -X PUT -d '{"title":"buy milk","done":true}' replace it
-//   curl $API/items/1 -X DELETE                                   remove it
+//   curl $API/items                                                 all items
+//   curl $API/items -d '{"title":"buy milk"}'                       add one (POST)
+//   curl $API/items/1                                               show one
+//   curl $API/items/1 -X PUT -d '{"title":"buy milk","done":true}'  replace it
+//   curl $API/items/1 -X DELETE                                     remove it
 //
 // The items live in the memory of one worker: another worker has its own, and they are gone when the worker ends. Real
 // data belongs into a database.

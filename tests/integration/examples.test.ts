@@ -1,9 +1,16 @@
 import { createHash, createHmac } from "node:crypto"
-import { readFileSync } from "node:fs"
+import { readdirSync, readFileSync } from "node:fs"
+import { basename, join } from "node:path"
 import { fileURLToPath } from "node:url"
 import { afterAll, beforeAll, describe, expect, it } from "vitest"
-import { cli } from "../support/Cli.ts"
+import type { FunctionView } from "../../src/protocol/Management.ts"
+import { getFunction, until } from "../support/Api.ts"
+import { cli, plainPath } from "../support/Cli.ts"
+import { isBuilt } from "../support/ForkedRuntime.ts"
 import { startServer, type TestServer } from "../support/TestServer.ts"
+
+const root = fileURLToPath(new URL("../..", import.meta.url))
+const examples = join(root, "examples")
 
 /** The examples as a newcomer meets them: deployed by `serve --examples`, called over HTTP. */
 
@@ -16,10 +23,64 @@ afterAll(() => server.dispose())
 
 const call = (path: string, init?: RequestInit) => fetch(`${server.url}/functions/${path}`, init)
 
-it("the curl line that the server prints answers", async () => {
-  const line = await server.printed(/^\s*curl /)
-  const child = Bun.spawn(["sh", "-c", line.replace("curl", "curl -sS")], { stdin: "ignore" })
-  expect(JSON.parse(await child.stdout.text())).toMatchObject({ message: expect.stringContaining("Hello, ") })
+/**
+ * What a comment has one type or open, and the answer that it shows (`→`), line by line: all that is set in by three spaces,
+ * or follows a colon and two spaces. What stands behind two spaces more is a remark.
+ */
+const typedIn = (
+  example: string
+): ReadonlyArray<{ readonly line: string; readonly shown: string | null }> => {
+  const [comment = ""] = readFileSync(join(examples, `${example}.ts`), "utf8").split(/^(?!\/\/)/m)
+  const found: Array<{ line: string; shown: string | null }> = []
+  for (const text of comment.split("\n")) {
+    const said = /^\/\/ {3}(\S.*)$/.exec(text)?.[1] ?? /: {2}(bunbase .*)$/.exec(text)?.[1]
+    const line = said?.split(/ {2,}/)[0]
+    const last = found.at(-1)
+    if (line === undefined || line.startsWith("X-")) continue
+    if (line.startsWith("→ ") && last !== undefined) last.shown = line.slice(2)
+    else found.push({ line, shown: null })
+  }
+  return found
+}
+
+/** What was shown, with `…` for anything, and other times and milliseconds. */
+const asShown = (shown: string): RegExp => {
+  const text = shown.replace(/\d{4}-\d\d-\d\dT[\d:.]+Z/, "…")
+  const parts = text.split("…").map((part) => part.replace(/[.*+?^${}()|[\]\\]/g, "\\$&"))
+  return new RegExp(`^${parts.join("[^]*")}$`)
+}
+
+describe("what the comments of the examples have one type", () => {
+  it.each(readdirSync(examples).map((file) => basename(file, ".ts")))("works: %s", async (example) => {
+    expect(Bun.which("curl"), "curl has to be installed: the comments have one type it").not.toBeNull()
+    const lines = typedIn(example).map(({ line, shown }) => ({
+      shown,
+      line: line
+        .replaceAll("http://127.0.0.1:8080", server.url)
+        .replace(/^bunbase (.*)$/, `bunbase $1 --socket '${server.socketPath}'`)
+        .replace(/^(http\S+)$/, "curl '$1'")
+        .replace(/\bcurl /, "curl -sS --fail-with-body ")
+        // An ETag is whatever the page has.
+        .replace('If-None-Match: "…"', "If-None-Match: *")
+    }))
+    expect(lines.length).toBeGreaterThan(0)
+    // One shell for all of them, as a terminal is: variables go from line to line. A mark stands behind each output.
+    const script = lines.map(({ line }) => `${line}\nprintf '\\n%s\\n' "--- $?"`).join("\n")
+    const shell = Bun.spawn(["sh", "-c", script], {
+      cwd: root,
+      env: { PATH: `${join(root, "bin")}:${plainPath}`, HOME: server.dataDir, NO_COLOR: "1" },
+      stdio: ["ignore", "pipe", "pipe"]
+    })
+    const [out, err] = await Promise.all([shell.stdout.text(), shell.stderr.text()])
+    const answers = out.split(/\n--- (\d+)\n/)
+    const told = lines.map(({ line }, i) => ({ line, status: answers[2 * i + 1], err }))
+    // Where the worker could not be built, that is what one is told.
+    const [status, said] = example.startsWith("quickjs-") && !isBuilt ? ["1", "FN_006"] : ["0", ""]
+    expect(told).toEqual(lines.map(({ line }) => ({ line, status, err: expect.stringContaining(said) })))
+    for (const [i, { shown }] of lines.entries()) {
+      expect(answers[2 * i]).toMatch(shown === null ? /^/ : asShown(shown))
+    }
+  })
 })
 
 it("a second start leaves them as they are", async () => {
@@ -110,22 +171,13 @@ describe("primes", () => {
   it("stops when its caller hangs up, and the worker is free again", async () => {
     const abort = new AbortController()
     const running = call("primes?limit=100000000", { signal: abort.signal }).catch((error: unknown) => error)
-    const workers = async () => {
-      const view = (await (await fetch(`${server.url}/api/functions/primes`)).json()) as {
-        workers: { busy: number }
-      }
-      return view.workers.busy
-    }
-    while ((await workers()) === 0) await Bun.sleep(5)
+    const isBusy = (view: FunctionView): boolean => view.workers.busy > 0
+    await until(() => getFunction(server, "primes"), isBusy)
     abort.abort()
     expect(await running).toBeInstanceOf(Error)
-    while ((await workers()) > 0) await Bun.sleep(5)
+    await until(
+      () => getFunction(server, "primes"),
+      (view) => !isBusy(view)
+    )
   })
-})
-
-it("the commands in the comments of the examples name files that exist", () => {
-  for (const name of ["hello-world", "webhook", "quickjs-hello"]) {
-    const file = fileURLToPath(new URL(`../../examples/${name}.ts`, import.meta.url))
-    expect(readFileSync(file, "utf8")).toContain(`examples/${name}.ts`)
-  }
 })
