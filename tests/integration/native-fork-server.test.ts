@@ -4,11 +4,22 @@ import { tmpdir } from "node:os"
 import { dirname, join } from "node:path"
 import { describe, expect, onTestFinished, test } from "vitest"
 import { ForkedWorker, ForkServer } from "../support/ForkServer.ts"
-import { functionFixture } from "../support/GuestProcess.ts"
+import { functionFixture, nativeProgram } from "../support/GuestProcess.ts"
+import { bodyOf, bundledTarget, startRuntime } from "../support/ForkedRuntime.ts"
 import { descriptorsOf, isAlive, zombiesOf } from "../support/Processes.ts"
 
 const hello = functionFixture("valid/hello.js")
 const gone = (pid: number) => expect.poll(() => isAlive(pid)).toBe(false)
+
+/** Unix time counted from the worker's own start, which was not before `before`. */
+const expectOwnClock = (
+  before: number,
+  said: { readonly timeOrigin: number; readonly now: number }
+): void => {
+  expect(said.timeOrigin).toBeGreaterThanOrEqual(before)
+  expect(said.now).toBeGreaterThanOrEqual(0)
+  expect(said.timeOrigin + said.now).toBeLessThanOrEqual(Date.now() + 1)
+}
 
 describe("a fork server", () => {
   test("makes a worker of each connection", async () => {
@@ -37,7 +48,7 @@ describe("a fork server", () => {
     expect(await server.next()).toEqual({
       id: "",
       type: "exited",
-      payload: { pid: closed.pid, code: 0, signal: null }
+      payload: { pid: closed.pid, code: 0, signal: null, max_rss_kb: expect.any(Number) }
     })
     process.kill(killed.pid, "SIGKILL")
     expect(await server.next()).toMatchObject({
@@ -46,13 +57,39 @@ describe("a fork server", () => {
     })
     expect(await failed.load(functionFixture("invalid/throws-at-import.js"))).toMatchObject({
       type: "error",
-      payload: { code: "BUNDLE_LOAD_ERROR", message: "not configured" }
+      payload: { code: "BUNDLE_LOAD_ERROR", message: "TypeError: not configured" }
     })
     expect(await server.next()).toMatchObject({
       type: "exited",
       payload: { pid: failed.pid, code: 1, signal: null }
     })
     expect(zombiesOf(server.child.pid)).toEqual([])
+  })
+
+  test("says how much memory each of them had at most", async () => {
+    const server = await ForkServer.start()
+    const [small, large] = [await server.worker(), await server.worker()]
+    await small.load(functionFixture("valid/exhausts.js"))
+    await large.load(functionFixture("valid/exhausts.js"))
+    expect(await large.text("/hold-32-mib")).toBe("held")
+    const endOf = async ({ pid }: ForkedWorker): Promise<number> => {
+      process.kill(pid, "SIGKILL")
+      const said = await server.next()
+      expect(said).toMatchObject({ type: "exited", payload: { pid, signal: "SIGKILL" } })
+      return said?.payload["max_rss_kb"] as number
+    }
+    const [a, b] = [await endOf(small), await endOf(large)]
+    expect(a).toBeGreaterThan(0)
+    expect(b).toBeGreaterThanOrEqual(a + 24 * 1024)
+    expect(b).toBeGreaterThanOrEqual(32 * 1024)
+  })
+
+  test("gives each worker a clock that begins with it", async () => {
+    const server = await ForkServer.start()
+    const before = Date.now()
+    const worker = await server.worker()
+    await worker.load(functionFixture("valid/clock.js"))
+    expectOwnClock(before, JSON.parse(await worker.text()))
   })
 
   test("answers a ping, and passes over what it does not know", async () => {
@@ -190,6 +227,33 @@ describe("a fork server of a loaded bundle", () => {
       expect(new Set(seen.map((one) => JSON.stringify(one[field]))).size).toBe(3)
   })
 
+  test("makes workers whose clock begins with the fork", async () => {
+    const { path } = await snapshot(functionFixture("valid/clock.js"))
+    const before = Date.now()
+    const seen = JSON.parse(await (await ForkedWorker.ready(path)).text())
+    expectOwnClock(before, seen)
+    // what was read while the bundle was loaded counts from another origin
+    expect(seen.atImport.timeOrigin).toBeLessThanOrEqual(before)
+  })
+
+  test("refuses at once to fetch while the bundle is loaded, and not any more in its workers", async () => {
+    const refusal = "fetch: nothing can be fetched while a snapshot is made"
+    const needs = await snapshot(functionFixture("invalid/fetches-at-import.js"))
+    expect(needs.said).toMatchObject({
+      type: "error",
+      payload: {
+        code: "BUNDLE_LOAD_ERROR",
+        message: expect.stringContaining(`TypeError: ${refusal}`),
+        line: 2
+      }
+    })
+    const { path } = await snapshot(functionFixture("valid/tries-at-import.js"))
+    const worker = await ForkedWorker.ready(path)
+    expect(await worker.text()).toContain(`TypeError: ${refusal}`)
+    worker.send("invoke", { method: "GET", path: "/", url: "/again", headers: {}, query: {}, body: "" }, "i")
+    expect(await worker.next()).toMatchObject({ id: "i", type: "call", payload: { name: "fetch" } })
+  })
+
   test("makes workers whose open timers run on", async () => {
     const { path } = await snapshot(functionFixture("valid/snapshot.js"))
     for (let i = 0; i < 3; i += 1) {
@@ -228,5 +292,31 @@ describe("a fork server of a loaded bundle", () => {
     control.close()
     expect(await server.next()).toMatchObject({ type: "exited", payload: { pid: control.pid, code: 0 } })
     await gone(other.pid)
+  })
+})
+
+describe("a host whose forked worker is killed", () => {
+  test.each([
+    ["at its memory limit calls that a death of memory", 40, "memory"],
+    ["far below it does not", 1024, "signal"]
+  ])("%s", async (_name, memory_mb, kind) => {
+    const folder = mkdtempSync(join(tmpdir(), "bunbase-memory-"))
+    const runtime = await startRuntime(folder, nativeProgram)
+    onTestFinished(async () => {
+      await runtime.close()
+      rmSync(folder, { recursive: true, force: true })
+    })
+    const code = `const held = []
+      export default ({ url }) => {
+        if (url.endsWith("/wait")) return new Promise(() => {})
+        for (let i = 0; i < 36; i++) held.push(new Uint8Array(1024 * 1024).fill(1))
+        return new Response("held")
+      }`
+    const target = bundledTarget(folder, "holds", code)
+    const worker = await runtime.start({ ...target, limits: { ...target.limits, memory_mb } })
+    expect(bodyOf(await worker.call())).toBe("held")
+    const lost = worker.call({ url: "/wait" })
+    process.kill(worker.pid, "SIGKILL")
+    expect(await lost).toEqual({ _tag: "Lost", fault: { kind, reason: "was ended by SIGKILL" } })
   })
 })

@@ -109,7 +109,7 @@ void bb_vm_open(void)
 {
     bb_rt = JS_NewRuntime2(&bb_memory_functions, NULL);
     bb_ctx = bb_rt == NULL ? NULL : JS_NewContext(bb_rt);
-    if (bb_ctx == NULL || JS_AddPerformance(bb_ctx) < 0) {
+    if (bb_ctx == NULL) {
         bb_note("the engine does not start: out of memory");
         exit(BB_EXIT_MEMORY);
     }

@@ -12,6 +12,7 @@
 #include <string.h>
 #include <malloc.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -185,22 +186,24 @@ static bool take_connections(void)
     return true;
 }
 
+/* The most memory that a worker had tells its host a death at the limit from others. */
 static void reap(void)
 {
     struct signalfd_siginfo info;
+    struct rusage used;
     int status;
     pid_t pid;
     while (read(signals, &info, sizeof(info)) == (ssize_t)sizeof(info))
         continue;
-    while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
+    while ((pid = wait4(-1, &status, WNOHANG, &used)) > 0) {
         forget(pid);
         if (WIFSIGNALED(status)) {
             const char *name = sigabbrev_np(WTERMSIG(status));
-            say("{\"id\":\"\",\"type\":\"exited\",\"payload\":{\"pid\":%d,\"code\":null,\"signal\":\"SIG%s\"}}\n",
-                (int)pid, name == NULL ? "UNKNOWN" : name);
+            say("{\"id\":\"\",\"type\":\"exited\",\"payload\":{\"pid\":%d,\"code\":null,\"signal\":\"SIG%s\",\"max_rss_kb\":%ld}}\n",
+                (int)pid, name == NULL ? "UNKNOWN" : name, used.ru_maxrss);
         } else {
-            say("{\"id\":\"\",\"type\":\"exited\",\"payload\":{\"pid\":%d,\"code\":%d,\"signal\":null}}\n", (int)pid,
-                WEXITSTATUS(status));
+            say("{\"id\":\"\",\"type\":\"exited\",\"payload\":{\"pid\":%d,\"code\":%d,\"signal\":null,\"max_rss_kb\":%ld}}\n",
+                (int)pid, WEXITSTATUS(status), used.ru_maxrss);
         }
     }
 }

@@ -8,6 +8,7 @@ import * as invocations from "./invocations.ts"
 import { confess } from "./journal.ts"
 import { errorLine, pongLine, readyLine } from "./lines.ts"
 import { native } from "./native.ts"
+import { restartClock } from "./performance.ts"
 import type { InvokePayload } from "./request.ts"
 import { describeThrown, isOutOfMemory } from "./thrown.ts"
 
@@ -47,6 +48,8 @@ interface Message {
 let state: State = "empty"
 /** This process makes workers, and is none. */
 let forking = false
+/** The bundle is loaded for a fork server of its own, whose control channel carries no calls. */
+let snapshotting = false
 /** What came while the bundle loads. */
 let waiting: Array<Waiting> = []
 
@@ -90,6 +93,9 @@ export const zygote = (): void => {
   native.send(readyLine(ZYGOTE_FEATURES, native.pid()))
 }
 
+/** Whether nobody would answer a call to the host: one would wait for as long as it may. */
+export const hostIsDeaf = (): boolean => snapshotting
+
 /** The fork server cannot listen. */
 export const refused = (why: string): void =>
   native.send(errorLine('""', "BUNDLE_LOAD_ERROR", { message: `the fork server cannot listen: ${why}` }))
@@ -97,6 +103,8 @@ export const refused = (why: string): void =>
 /** The process is a fork of the fork server: a worker, with a bundle or without. */
 export const forked = (): void => {
   forking = false
+  snapshotting = false
+  restartClock()
   if (state !== "empty") state = "ready"
   ready()
 }
@@ -205,6 +213,7 @@ const onLoad = (id: string, payload: unknown): void => {
   if (field(field(payload, "capabilities"), "eval") === false) forbidCodeGeneration()
   if (field(field(payload, "capabilities"), "eval") === false) forbidEvaluation()
   const listen = field(payload, "zygote")
+  snapshotting = typeof listen === "string"
   void load(path, typeof handler === "string" ? handler : "", typeof listen === "string" ? listen : null)
 }
 

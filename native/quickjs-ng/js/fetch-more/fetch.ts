@@ -1,4 +1,4 @@
-import { invocationId, native } from "bunbase:core"
+import { hostIsDeaf, invocationId, native } from "bunbase:core"
 import type { AbortSignal } from "../events/AbortSignal.ts"
 import {
   Body,
@@ -211,6 +211,11 @@ const exchange = async (
 ): Promise<ResponseState> => {
   const answered = local(request)
   if (answered !== null) return answered
+  if (hostIsDeaf()) {
+    throw new TypeError(
+      "fetch: nothing can be fetched while a snapshot is made; fetch in a call, or deploy without snapshot"
+    )
+  }
   const bytes = request.body === null ? null : await consumeBytes(request, "fetch")
   // the reading may have taken its time
   if (signal !== null && signal.aborted) throw signal.reason

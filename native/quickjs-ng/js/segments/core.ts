@@ -4,12 +4,13 @@
  */
 import { installProcess } from "../core/environment.ts"
 import { installGlobal, installGlobals } from "../core/globals.ts"
+import { installPerformance } from "../core/performance.ts"
 import { uncaught } from "../core/session.ts"
 import { clearInterval, clearTimeout, setInterval, setTimeout } from "../core/timers.ts"
 
 export { native } from "../core/native.ts"
 export { giveUp as exhausted, interrupted, invocationId, speaker } from "../core/invocations.ts"
-export { forked, message, refused, rejection, start, uncaught, zygote } from "../core/session.ts"
+export { forked, hostIsDeaf, message, refused, rejection, start, uncaught, zygote } from "../core/session.ts"
 export { ownFrames } from "../core/frames.ts"
 export { describeThrown, showError } from "../core/thrown.ts"
 /** For what a listener or callback of the library's throws: it becomes a log message of whoever runs. */
@@ -21,3 +22,4 @@ installGlobal("setInterval", setInterval)
 installGlobal("clearTimeout", clearTimeout)
 installGlobal("clearInterval", clearInterval)
 installProcess()
+installPerformance()
