@@ -43,6 +43,17 @@ describe("a bound of lines", () => {
     expect(bound.open).toBe(1)
   })
 
+  it("counts bytes too where it is told to", () => {
+    const clock = new SimulatedClock()
+    const told: Array<number> = []
+    const bounds = { lines: 10, bytes: 100, windowMs: WINDOW_MS }
+    const bound = new LineBound<null>(clock.service, bounds, (leftOut) => told.push(leftOut))
+    expect([60, 40, 1, 1].map((bytes) => bound.admits("a", null, bytes))).toEqual([true, true, false, false])
+    clock.advance(WINDOW_MS)
+    expect(told).toEqual([2])
+    expect([101, 0].map((bytes) => bound.admits("a", null, bytes))).toEqual([false, false])
+  })
+
   it("tells what it left out when it is closed, and nothing afterwards", () => {
     const { bound, clock, heard, say } = listen(1)
     say("a")

@@ -3,12 +3,15 @@ import type { MonotonicClock } from "../domain/MonotonicClock.ts"
 export interface LineBounds {
   /** Lines of one kind that are said within a window. */
   readonly lines: number
+  /** What the lines of one kind within a window may come to; without it their length does not matter. */
+  readonly bytes?: number
   /** Milliseconds, from the first line of a kind on. */
   readonly windowMs: number
 }
 
 interface Window<Subject> {
   said: number
+  bytes: number
   leftOut: number
   /** Of the last line that was left out. */
   subject: Subject
@@ -42,15 +45,16 @@ export class LineBound<Subject> {
     return this.#windows.size
   }
 
-  /** Whether a line of this kind is to be said; if not, it has been counted. */
-  admits(kind: string, subject: Subject): boolean {
+  /** Whether a line of this kind, of so many bytes, is to be said; if not, it has been counted. */
+  admits(kind: string, subject: Subject, bytes = 0): boolean {
     let window = this.#windows.get(kind)
     if (window === undefined) {
       const revoke = this.#clock.after(this.#bounds.windowMs, () => this.#end(kind))
-      window = { said: 0, leftOut: 0, subject, revoke }
+      window = { said: 0, bytes: 0, leftOut: 0, subject, revoke }
       this.#windows.set(kind, window)
     }
-    if (window.said < this.#bounds.lines) {
+    window.bytes += bytes
+    if (window.said < this.#bounds.lines && window.bytes <= (this.#bounds.bytes ?? Infinity)) {
       window.said += 1
       return true
     }

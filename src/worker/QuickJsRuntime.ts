@@ -133,7 +133,13 @@ export const makeQuickJsRuntime = (
         Effect.sync(() => body),
         target,
         id,
-        { startupTimeout: server.startupTimeout, killGrace: server.killGrace, log, fetch: fetchRules(target) }
+        {
+          startupTimeout: server.startupTimeout,
+          killGrace: server.killGrace,
+          log,
+          clock: options.clock,
+          fetch: fetchRules(target)
+        }
       ).pipe(
         Effect.tap(() => Effect.sync(() => forkServer.heard())),
         Effect.tapError((error) =>

@@ -2,7 +2,8 @@ import { Deferred, Duration, Effect, type Scope } from "effect"
 import { existsSync } from "node:fs"
 import { DeploymentFailed } from "../domain/Errors.ts"
 import type { WorkerId } from "../domain/Ids.ts"
-import type { Invocation, Target } from "../domain/Invocation.ts"
+import type { Target } from "../domain/Invocation.ts"
+import type { MonotonicClock } from "../domain/MonotonicClock.ts"
 import type { LogEntry, LogPipeline } from "../logs/LogPipeline.ts"
 import type { ErrorPayload, LoadPayload, LogPayload, ReadyPayload } from "../protocol/worker/Wire.ts"
 import { HostCalls } from "./HostCalls.ts"
@@ -43,6 +44,7 @@ export interface ConversationOptions {
   readonly startupTimeout: Duration.Duration
   readonly killGrace: Duration.Duration
   readonly log: LogPipeline["Type"]["log"]
+  readonly clock: MonotonicClock["Type"]
   /** What the worker may have its host fetch; without it its calls are passed over. */
   readonly fetch?: FetchRules
 }
@@ -56,7 +58,7 @@ export const workerLog = (target: Target, id: WorkerId, log: LogPipeline["Type"]
     workerId: id,
     bundlePath: target.bundlePath
   }
-  return (payload: LogPayload, invocation: Invocation | null): void => {
+  return (payload: LogPayload, invocationId: string | null): void => {
     const { metadata } = payload
     const stack = metadata?.["stack"]
     const entry: LogEntry = {
@@ -64,7 +66,7 @@ export const workerLog = (target: Target, id: WorkerId, log: LogPipeline["Type"]
       level: payload.level,
       message: payload.message,
       ...about,
-      ...(invocation === null ? {} : { invocationId: invocation.id }),
+      ...(invocationId === null ? {} : { invocationId }),
       ...(metadata === undefined ? {} : { metadata }),
       ...(typeof stack === "string" ? { stack } : {})
     }
@@ -162,22 +164,26 @@ export const converse = <B extends WorkerBody>(
         ? null
         : new HostCalls(options.fetch, (call, result) => current.result(call, result))
     yield* Effect.addFinalizer(() => Effect.sync(() => calls?.close()))
-    const current: WorkerSession = new WorkerSession(transport, {
-      booted,
-      ready: (payload) => {
-        if (body.load === null) booted(payload)
-        Deferred.unsafeDone(ready, readiness(payload, target))
+    const current: WorkerSession = new WorkerSession(
+      transport,
+      {
+        booted,
+        ready: (payload) => {
+          if (body.load === null) booted(payload)
+          Deferred.unsafeDone(ready, readiness(payload, target))
+        },
+        loadFailed: (error) => Deferred.unsafeDone(ready, Effect.fail(loadFailure(error, target))),
+        log: write,
+        call: (call, payload, budgetMs) => calls?.take(call, payload, budgetMs),
+        givenUp: (call) => calls?.cancel(call),
+        stray: (text) => write({ level: "warn", message: text, metadata: { stream: "protocol" } }, null),
+        faulted: (fault) => {
+          kill()
+          fail(fault)
+        }
       },
-      loadFailed: (error) => Deferred.unsafeDone(ready, Effect.fail(loadFailure(error, target))),
-      log: write,
-      call: (call, payload, budgetMs) => calls?.take(call, payload, budgetMs),
-      givenUp: (call) => calls?.cancel(call),
-      stray: (text) => write({ level: "warn", message: text, metadata: { stream: "protocol" } }, null),
-      faulted: (fault) => {
-        kill()
-        fail(fault)
-      }
-    })
+      options.clock
+    )
     session = current
     begun(body, write)
     if (body.load !== null) current.load(body.load)

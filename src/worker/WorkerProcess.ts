@@ -151,6 +151,7 @@ export const spawnWorker = (
       killGrace,
       startupTimeout,
       log: options.log,
+      clock: options.clock,
       ...(options.fetch === undefined ? {} : { fetch: options.fetch })
     },
     ({ child }, write) => {

@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest"
 import { invocationOf } from "../../tests/support/ScheduledService.ts"
+import { SimulatedClock } from "../../tests/support/SimulatedClock.ts"
 import { WorkerSession } from "./WorkerSession.ts"
 
 const open = () => {
@@ -19,7 +20,8 @@ const open = () => {
       givenUp: (id) => void told.push(`given up ${id}`),
       stray: (text) => void told.push(`stray ${text}`),
       faulted: ({ reason }) => void told.push(`faulted ${reason}`)
-    }
+    },
+    new SimulatedClock().service
   )
   const says = (id: string, type: string, payload: object): void =>
     session.receive(Buffer.from(`${JSON.stringify({ id, type, payload })}\n`))

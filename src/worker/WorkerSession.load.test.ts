@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest"
 import type { ReadyPayload } from "../protocol/worker/Wire.ts"
+import { SimulatedClock } from "../../tests/support/SimulatedClock.ts"
 import { WorkerSession } from "./WorkerSession.ts"
 
 /** A session that its owner has load a bundle, and what it tells the owner. */
@@ -17,7 +18,8 @@ const loading = () => {
       log: ({ message }) => void told.push(`log ${message}`),
       stray: (text) => void told.push(`stray ${text}`),
       faulted: ({ reason }) => void told.push(`faulted ${reason}`)
-    }
+    },
+    new SimulatedClock().service
   )
   const says = (type: string, payload: object): void =>
     session.receive(Buffer.from(`${JSON.stringify({ id: "", type, payload })}\n`))

@@ -1,6 +1,7 @@
 import { Schema } from "effect"
 import * as fc from "fast-check"
 import { describe, expect, it } from "vitest"
+import { SimulatedClock } from "../../tests/support/SimulatedClock.ts"
 import type { Invocation } from "../domain/Invocation.ts"
 import { HostMessage } from "../protocol/worker/Messages.ts"
 import { WorkerSession } from "./WorkerSession.ts"
@@ -21,7 +22,8 @@ const openSession = (): { readonly session: WorkerSession; readonly written: Arr
   const ignore = (): void => {}
   const session = new WorkerSession(
     { write: (line) => void written.push(line) },
-    { ready: ignore, loadFailed: ignore, log: ignore, stray: ignore, faulted: ignore }
+    { ready: ignore, loadFailed: ignore, log: ignore, stray: ignore, faulted: ignore },
+    new SimulatedClock().service
   )
   const ready = { id: "", type: "ready", payload: { protocol: "1.1", features: ["concurrency"] } }
   session.receive(Buffer.from(`${JSON.stringify(ready)}\n`))

@@ -1,10 +1,19 @@
 import { Schema } from "effect"
 import { describe, expect, it } from "vitest"
+import { SimulatedClock } from "../../tests/support/SimulatedClock.ts"
 import type { Invocation } from "../domain/Invocation.ts"
 import { HostMessage } from "../protocol/worker/Messages.ts"
 import type { LogPayload } from "../protocol/worker/Wire.ts"
 import type { WorkerAnswer, WorkerFault } from "./WorkerAnswer.ts"
-import { LOG_BYTES_PER_INVOCATION, LOG_LINES_PER_INVOCATION, WorkerSession } from "./WorkerSession.ts"
+import {
+  ANSWERED_KEPT,
+  LOG_BYTES_OUTSIDE,
+  LOG_BYTES_PER_INVOCATION,
+  LOG_LINES_OUTSIDE,
+  LOG_LINES_PER_INVOCATION,
+  LOG_WINDOW_MS
+} from "./WorkerLines.ts"
+import { WorkerSession } from "./WorkerSession.ts"
 
 const invocation = (id: string, fields: Partial<Invocation> = {}): Invocation => ({
   id,
@@ -30,6 +39,7 @@ class Conversation {
   readonly faults: Array<WorkerFault> = []
   readonly settled: Array<Settled> = []
   readonly owner: Array<string> = []
+  readonly clock = new SimulatedClock()
   readonly session: WorkerSession
 
   constructor(limitBytes?: number) {
@@ -38,10 +48,11 @@ class Conversation {
       {
         ready: () => void this.owner.push("ready"),
         loadFailed: (error) => void this.owner.push(`loadFailed: ${error.message}`),
-        log: (payload, about) => void this.logs.push({ payload, invocation: about?.id ?? null }),
+        log: (payload, invocation) => void this.logs.push({ payload, invocation }),
         stray: (text) => void this.strays.push(text),
         faulted: (fault) => void this.faults.push(fault)
       },
+      this.clock.service,
       limitBytes
     )
   }
@@ -290,15 +301,77 @@ describe("logs (R-12)", () => {
     expect(talk.logs.filter((one) => one.invocation === "quiet")).toHaveLength(1)
   })
 
-  it("belong to nobody before, between and after invocations", () => {
+  it("belong to nobody before and between invocations, and to their own after its answer", () => {
     const talk = new Conversation().hears(log("", "loading")).ready()
     talk.invoke("a")
-    talk.hears(log("", "between"), response("a"), log("a", "after"))
+    talk.hears(log("", "between"), response("a"), log("a", "after"), log("nobody", "whose?"))
     expect(talk.logs.map((one) => [one.payload.message, one.invocation])).toEqual([
       ["loading", null],
       ["between", null],
-      ["after", null]
+      ["after", "a"],
+      ["whose?", null]
     ])
+  })
+
+  it("that come after the answer count against their invocation's bound, and are counted past it", () => {
+    const talk = new Conversation().ready()
+    talk.invoke("a")
+    talk.hears(log("a", "before"), response("a"))
+    for (let i = 1; i < LOG_LINES_PER_INVOCATION + 5; i += 1) talk.hears(log("a", "from a timer"))
+    expect(talk.settled[0]?.linesCut).toBe(0)
+    expect(talk.logs).toHaveLength(LOG_LINES_PER_INVOCATION)
+    talk.clock.advance(LOG_WINDOW_MS)
+    expect(talk.logs.slice(LOG_LINES_PER_INVOCATION)).toEqual([
+      {
+        payload: {
+          level: "warn",
+          message: "5 further log lines of this invocation were cut after its answer within 10 s"
+        },
+        invocation: "a"
+      }
+    ])
+  })
+
+  it("are attributed by the id of the caller, whatever it is called on the wire", () => {
+    const talk = new Conversation().ready()
+    const first = talk.invoke("a")
+    const second = talk.invoke("a")
+    expect(second).not.toBe(first)
+    talk.hears(response(second), log(second, "late"))
+    expect(talk.logs[0]?.invocation).toBe("a")
+  })
+
+  it("of invocations that were answered long ago belong to nobody; of the last ones they are known", () => {
+    const talk = new Conversation().ready()
+    const most = 2 * ANSWERED_KEPT
+    for (let i = 0; i <= most; i += 1) {
+      talk.invoke(`i${i}`)
+      talk.hears(response(`i${i}`))
+    }
+    talk.hears(log(`i${most - ANSWERED_KEPT + 1}`, "known"), log("i0", "forgotten"))
+    expect(talk.logs.map((one) => one.invocation)).toEqual([`i${most - ANSWERED_KEPT + 1}`, null])
+  })
+
+  it("outside of any invocation are bounded within a window, by lines and by size, and the rest is counted", () => {
+    const talk = new Conversation().ready()
+    for (let i = 0; i < LOG_LINES_OUTSIDE + 7; i += 1) talk.hears(log("", "tick"))
+    expect(talk.logs).toHaveLength(LOG_LINES_OUTSIDE)
+    talk.clock.advance(LOG_WINDOW_MS)
+    expect(talk.logs.at(-1)).toEqual({
+      payload: {
+        level: "warn",
+        message: "7 further log lines outside of any invocation were cut within 10 s"
+      },
+      invocation: null
+    })
+    const before = talk.logs.length
+    const big = "x".repeat(LOG_BYTES_OUTSIDE / 4)
+    for (let i = 0; i < 6; i += 1) talk.hears(log("", big))
+    expect(talk.logs).toHaveLength(before + 4)
+    // The end of the worker does not wait for the window's.
+    talk.session.fail({ kind: "exit", reason: "exited with code 0" })
+    expect(talk.logs.at(-1)?.payload.message).toContain("2 further log lines outside of any invocation")
+    expect(talk.clock.armed).toBe(0)
   })
 })
 

@@ -1,4 +1,5 @@
 import type { Invocation } from "../domain/Invocation.ts"
+import type { MonotonicClock } from "../domain/MonotonicClock.ts"
 import { decodeWorkerMessage } from "../protocol/worker/decodeWorkerMessage.ts"
 import { LineDecoder } from "../protocol/worker/LineDecoder.ts"
 import {
@@ -14,6 +15,7 @@ import {
   type WorkerMessage
 } from "../protocol/worker/Wire.ts"
 import type { WorkerAnswer, WorkerFault } from "./WorkerAnswer.ts"
+import { type LineAccount, WorkerLines } from "./WorkerLines.ts"
 
 /** The way to the worker. Writes are taken whole and in order; what the worker does not read yet is kept by the transport. */
 export interface Transport {
@@ -27,8 +29,8 @@ export interface SessionEvents {
   readonly ready: (payload: ReadyPayload) => void
   /** The bundle could not be loaded; the worker is of no use. */
   readonly loadFailed: (error: ErrorPayload) => void
-  /** `invocation` is null for what was said outside of any invocation. */
-  readonly log: (payload: LogPayload, invocation: Invocation | null) => void
+  /** `invocationId` is null for what was said outside of any invocation. */
+  readonly log: (payload: LogPayload, invocationId: string | null) => void
   /**
    * The worker asks its host for something, in the name of the invocation with this wire id; empty where that is none that
    * is in flight. `budgetMs` is what is left of the invocation's time.
@@ -42,22 +44,15 @@ export interface SessionEvents {
   readonly faulted: (fault: WorkerFault) => void
 }
 
-/** Called exactly once per invocation; `linesCut` says how many of its log lines were not passed on (R-12). */
+/** Called exactly once per invocation; `linesCut` says how many of its log lines were not passed on until then (R-12). */
 export type Settle = (answer: WorkerAnswer, linesCut: number) => void
 
 interface InFlight {
-  readonly invocation: Invocation
   readonly deadlineAt: number
   readonly settle: Settle
-  /** Log lines that were passed on, and that were cut (R-12). */
-  lines: number
-  bytes: number
-  cut: number
+  readonly account: LineAccount
 }
 
-/** Bounds of what one invocation may log (R-12): past either, lines are counted instead of kept. */
-export const LOG_LINES_PER_INVOCATION = 1_000
-export const LOG_BYTES_PER_INVOCATION = 256 * 1024
 /**
  * How far the worker is.
  * - `starting`: it loads by itself; its one `ready` says that it is done.
@@ -82,6 +77,7 @@ export class WorkerSession {
   readonly #transport: Transport
   readonly #events: SessionEvents
   readonly #decoder: LineDecoder
+  readonly #lines: WorkerLines
   readonly #inFlight = new Map<string, InFlight>()
   #pings = new Map<string, () => void>()
   #serial = 0
@@ -90,9 +86,15 @@ export class WorkerSession {
   #dead: WorkerFault | null = null
   features: ReadonlySet<string> = new Set()
 
-  constructor(transport: Transport, events: SessionEvents, limitBytes: number = MAX_LINE_BYTES) {
+  constructor(
+    transport: Transport,
+    events: SessionEvents,
+    clock: MonotonicClock["Type"],
+    limitBytes: number = MAX_LINE_BYTES
+  ) {
     this.#transport = transport
     this.#events = events
+    this.#lines = new WorkerLines(clock, events.log)
     this.#decoder = new LineDecoder(limitBytes, {
       line: (bytes) => this.#line(bytes),
       oversize: () => this.fail({ kind: "protocol", reason: `sent a line of more than ${limitBytes} bytes` })
@@ -126,7 +128,8 @@ export class WorkerSession {
       return id
     }
     const deadlineAt = performance.now() + budgetMs
-    this.#inFlight.set(id, { invocation, deadlineAt, settle, lines: 0, bytes: 0, cut: 0 })
+    const account = { invocationId: invocation.id, lines: 0, bytes: 0, cut: 0 }
+    this.#inFlight.set(id, { deadlineAt, settle, account })
     this.#transport.write(encodeInvoke(id, invocation, budgetMs))
     return id
   }
@@ -174,7 +177,8 @@ export class WorkerSession {
     const strays = this.#strays - STRAY_LINES
     if (strays > 0) this.#events.stray(`${strays} further lines that are no messages were cut`)
     if (fault.kind === "protocol") this.#events.faulted(fault)
-    for (const { cut, settle } of lost) settle({ _tag: "Lost", fault }, cut)
+    this.#lines.close()
+    for (const { account, settle } of lost) settle({ _tag: "Lost", fault }, account.cut)
   }
 
   #send(message: HostMessage): void {
@@ -256,26 +260,17 @@ export class WorkerSession {
         reason: "answered an id that was not asked, or answered it twice"
       })
     }
-    if (entry.cut > 0) {
-      this.#events.log(
-        { level: "warn", message: `${entry.cut} further log lines of this invocation were cut` },
-        entry.invocation
-      )
-    }
+    const { account, settle } = entry
+    const linesCut = account.cut
     this.#inFlight.delete(id)
-    entry.settle(answer, entry.cut)
+    this.#lines.answered(id, account)
+    settle(answer, linesCut)
   }
 
   #log(id: string, payload: LogPayload, lineBytes: number): void {
     const entry = this.#inFlight.get(id)
-    if (entry === undefined) return this.#events.log(payload, null)
-    entry.bytes += payload.metadata === undefined ? payload.message.length : lineBytes
-    if (entry.lines >= LOG_LINES_PER_INVOCATION || entry.bytes > LOG_BYTES_PER_INVOCATION) {
-      entry.cut += 1
-      return
-    }
-    entry.lines += 1
-    this.#events.log(payload, entry.invocation)
+    if (entry === undefined) this.#lines.other(id, payload, lineBytes)
+    else this.#lines.current(entry.account, payload, lineBytes)
   }
 }
 

@@ -6,6 +6,7 @@ import { HostMessage } from "../../src/protocol/worker/Messages.ts"
 import type { Feature, LogPayload, ResponsePayload, WorkerMessage } from "../../src/protocol/worker/Wire.ts"
 import type { WorkerFault } from "../../src/worker/WorkerAnswer.ts"
 import { WorkerSession } from "../../src/worker/WorkerSession.ts"
+import { SimulatedClock } from "./SimulatedClock.ts"
 import {
   type StartFailure,
   type Worker,
@@ -84,13 +85,15 @@ export class ScriptedWorker {
       {
         ready: () => Deferred.unsafeDone(this.#ready, Effect.void),
         loadFailed: (error) => this.failStart(new WorkerStartFailed({ kind: "exit", reason: error.message })),
-        log: (payload, invocation) => observer.logged(this, payload, invocation?.id ?? null),
+        log: (payload, invocationId) => observer.logged(this, payload, invocationId),
         stray: (text) => observer.logged(this, { level: "warn", message: text }, null),
         faulted: (fault) => {
           this.kill()
           Deferred.unsafeDone(this.#ended, Effect.succeed(fault))
         }
-      }
+      },
+      // Of its own: what it counts of lines shall not move the clock of who tests with it.
+      new SimulatedClock().service
     )
   }
 
