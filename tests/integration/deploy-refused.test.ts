@@ -6,6 +6,7 @@ import { buildBundle } from "../../src/build/Bundler.ts"
 import { connectSocket, type FunctionsClient, FunctionsError } from "../../src/client/index.ts"
 import { Effect } from "effect"
 import { deploy, deployRefused, getFunction, problemOf, register, serve } from "../support/Api.ts"
+import { guestRuntimes } from "../support/GuestProcess.ts"
 import { startServer, type TestServer } from "../support/TestServer.ts"
 
 /** What a refused deployment says, to the letter, on real workers; over HTTP and over the socket. */
@@ -150,51 +151,57 @@ it("FN_005 is logged once also where several workers are to be kept ready", asyn
   expect(await complaints("several", "v1")).toHaveLength(1)
 })
 
-describe("FN_005: an error at the top level of a bundle with a source map", () => {
-  it("is told at its place in the sources", async () => {
-    writeFileSync(
-      join(folder, "settings.ts"),
-      "interface Settings {\n  readonly key: string\n}\n\nexport const read = (env: string | undefined): Settings => {\n  if (env === undefined) throw new Error('KEY is not set')\n  return { key: env }\n}\n"
-    )
-    writeFileSync(
-      join(folder, "index.ts"),
-      'import { read } from "./settings.ts"\n\nconst { key } = read(process.env.KEY)\nexport default () => new Response(key)\n'
-    )
-    const { code, sourceMap } = await Effect.runPromise(buildBundle(folder))
-    await register(server, "mapped")
-    const request = { version: "v1", bundle: code, sourceMap }
-    const refusal = await client.deploy("mapped", request).catch((error) => error)
-    const place = { file: "settings.ts", line: 6, column: 36 }
-    expect(refusal).toMatchObject({
-      message: "settings.ts:6:36: KEY is not set; nothing was deployed",
-      ...place
-    })
-    const response = await fetch(`${server.url}/api/functions/mapped/deploy`, {
-      method: "POST",
-      headers: { "content-type": "application/json" },
-      body: JSON.stringify({ version: "v1", bundle: code, source_map: sourceMap })
-    })
-    expect(await problemOf(response)).toMatchObject({
-      detail: "settings.ts:6:36: KEY is not set; nothing was deployed",
-      ...place
-    })
-    await deploy(server, "mapped", "v1", good)
-    expect(await complaints("mapped", "v1")).toEqual([
-      expect.stringMatching(/ not deployed: settings\.ts:6:36: KEY is not set$/),
-      expect.stringMatching(/ not deployed: settings\.ts:6:36: KEY is not set$/)
-    ])
-  })
+describe.each(guestRuntimes)(
+  "FN_005: an error at the top level of a bundle with a source map, on %s",
+  (runtime) => {
+    const mapped = `mapped-${runtime}`
+    const unmapped = `unmapped-${runtime}`
 
-  it("is told at its place in the bundle where the map says nothing or is none", async () => {
-    const throwing = "throw new Error('no')\nexport default () => 1"
-    await register(server, "unmapped")
-    for (const sourceMap of ["{}", "no map", '{"version":3,"sources":[],"names":[],"mappings":""}']) {
-      const request = { version: "v1", bundle: throwing, sourceMap }
-      const refusal = await client.deploy("unmapped", request).catch((error) => error)
-      expect(refusal).toMatchObject({ file: "bundle.js", line: 1, column: 11 })
-    }
-  })
-})
+    it("is told at its place in the sources", async () => {
+      writeFileSync(
+        join(folder, "settings.ts"),
+        "interface Settings {\n  readonly key: string\n}\n\nexport const read = (env: string | undefined): Settings => {\n  if (env === undefined) throw new Error('KEY is not set')\n  return { key: env }\n}\n"
+      )
+      writeFileSync(
+        join(folder, "index.ts"),
+        'import { read } from "./settings.ts"\n\nconst { key } = read(process.env.KEY)\nexport default () => new Response(key)\n'
+      )
+      const { code, sourceMap } = await Effect.runPromise(buildBundle(folder, { runtime }))
+      await register(server, mapped, { runtime })
+      const request = { version: "v1", bundle: code, sourceMap }
+      const refusal = await client.deploy(mapped, request).catch((error) => error)
+      const place = { file: "settings.ts", line: 6, column: 36 }
+      expect(refusal).toMatchObject({
+        message: "settings.ts:6:36: KEY is not set; nothing was deployed",
+        ...place
+      })
+      const response = await fetch(`${server.url}/api/functions/${mapped}/deploy`, {
+        method: "POST",
+        headers: { "content-type": "application/json" },
+        body: JSON.stringify({ version: "v1", bundle: code, source_map: sourceMap })
+      })
+      expect(await problemOf(response)).toMatchObject({
+        detail: "settings.ts:6:36: KEY is not set; nothing was deployed",
+        ...place
+      })
+      await deploy(server, mapped, "v1", good)
+      expect(await complaints(mapped, "v1")).toEqual([
+        expect.stringMatching(/ not deployed: settings\.ts:6:36: KEY is not set$/),
+        expect.stringMatching(/ not deployed: settings\.ts:6:36: KEY is not set$/)
+      ])
+    })
+
+    it("is told at its place in the bundle where the map says nothing or is none", async () => {
+      const throwing = "throw new Error('no')\nexport default () => 1"
+      await register(server, unmapped, { runtime })
+      for (const sourceMap of ["{}", "no map", '{"version":3,"sources":[],"names":[],"mappings":""}']) {
+        const request = { version: "v1", bundle: throwing, sourceMap }
+        const refusal = await client.deploy(unmapped, request).catch((error) => error)
+        expect(refusal).toMatchObject({ file: "bundle.js", line: 1, column: 11 })
+      }
+    })
+  }
+)
 
 describe("FN_005: a handler that was named beside a default export", () => {
   const both = "export const main = () => new Response('main')\nexport default () => new Response('default')"

@@ -5,6 +5,7 @@ import { Effect } from "effect"
 import { afterAll, beforeAll, expect, it } from "vitest"
 import { buildBundle } from "../../src/build/Bundler.ts"
 import { register, until } from "../support/Api.ts"
+import { guestRuntimes } from "../support/GuestProcess.ts"
 import { startServer, type TestServer } from "../support/TestServer.ts"
 
 let server: TestServer
@@ -29,57 +30,64 @@ const lines = async (): Promise<ReadonlyArray<Record<string, unknown>>> => {
     .map((line) => JSON.parse(line) as Record<string, unknown>)
 }
 
-it("a thrown error is logged with its stack in the TypeScript it was written in, and one record tells its outcome", async () => {
-  const file = join(folder, "thrower.ts")
-  await writeFile(
-    file,
-    [
-      "interface Unused { readonly a: number }",
-      "",
-      "const fail = (what: string): never => {",
-      "  throw new Error(`deliberate ${what}`)",
-      "}",
-      "",
-      "export default (req: Request): Response => {",
-      "  console.log('about to fail', { path: new URL(req.url).pathname })",
-      "  const never = fail('failure')",
-      "  return never",
-      "}"
-    ].join("\n")
-  )
-  const { code, sourceMap } = await Effect.runPromise(buildBundle(file))
-  await register(server, "thrower")
-  const deployed = await fetch(`${server.url}/api/functions/thrower/deploy`, {
-    method: "POST",
-    headers: { "content-type": "application/json" },
-    body: JSON.stringify({ version: "v1", bundle: code, source_map: sourceMap })
-  })
-  expect(deployed.status).toBe(200)
-  const response = await fetch(`${server.url}/functions/thrower/here`, {
-    headers: { "x-invocation-id": "the-one" }
-  })
-  expect(response.status).toBe(500)
+it.each(guestRuntimes)(
+  "a thrown error is logged with its stack in the TypeScript it was written in, and one record tells its outcome: %s",
+  async (runtime) => {
+    const name = `thrower-${runtime}`
+    const id = `the-one-${runtime}`
+    const file = join(folder, "thrower.ts")
+    await writeFile(
+      file,
+      [
+        "interface Unused { readonly a: number }",
+        "",
+        "const fail = (what: string): never => {",
+        "  throw new Error(`deliberate ${what}`)",
+        "}",
+        "",
+        "export default (req: Request): Response => {",
+        "  console.log('about to fail', { path: new URL(req.url).pathname })",
+        "  const never = fail('failure')",
+        "  return never",
+        "}"
+      ].join("\n")
+    )
+    const { code, sourceMap } = await Effect.runPromise(buildBundle(file, { runtime }))
+    await register(server, name, { runtime })
+    const deployed = await fetch(`${server.url}/api/functions/${name}/deploy`, {
+      method: "POST",
+      headers: { "content-type": "application/json" },
+      body: JSON.stringify({ version: "v1", bundle: code, source_map: sourceMap })
+    })
+    expect(deployed.status).toBe(200)
+    const response = await fetch(`${server.url}/functions/${name}/here`, {
+      headers: { "x-invocation-id": id }
+    })
+    expect(response.status).toBe(500)
 
-  const mine = await until(
-    async () => (await lines()).filter((line) => JSON.stringify(line).includes("the-one")),
-    (found) => found.length >= 3
-  )
-  const text = mine.map((line) => JSON.stringify(line)).join("\n")
-  expect(text).toContain("about to fail")
-  expect(text).toContain("deliberate failure")
-  expect(text).toMatch(/thrower\.ts:4:/)
-  expect(text).toMatch(/thrower\.ts:9:/)
-  expect(mine.filter((line) => JSON.stringify(line).includes("FN_004"))).toHaveLength(1)
-  const [told] = mine.filter((line) => line["level"] === "error")
-  expect(told?.["message"]).toBe("Error: deliberate failure")
-  // Its own frames, and nothing of the runtime's or of the guest program's.
-  expect(String(told?.["stack"]).split("\n")).toEqual([
-    "Error: deliberate failure",
-    expect.stringMatching(/^ {4}at fail \(thrower\.ts:4:\d+\)$/),
-    expect.stringMatching(/^ {4}at .*thrower\.ts:9:\d+\)?$/)
-  ])
-  await server.printed(/Error: deliberate failure/)
-  expect(server.output()).toMatch(
-    /ERROR thrower@v1 the-one Error: deliberate failure\n {4}at fail \(thrower\.ts:4:\d+\)\n {4}at .*thrower\.ts:9:\d+\)?\n/
-  )
-})
+    const mine = await until(
+      async () => (await lines()).filter((line) => JSON.stringify(line).includes(id)),
+      (found) => found.length >= 3
+    )
+    const text = mine.map((line) => JSON.stringify(line)).join("\n")
+    expect(text).toContain("about to fail")
+    expect(text).toContain("deliberate failure")
+    expect(text).toMatch(/thrower\.ts:4:/)
+    expect(text).toMatch(/thrower\.ts:9:/)
+    expect(mine.filter((line) => JSON.stringify(line).includes("FN_004"))).toHaveLength(1)
+    const [told] = mine.filter((line) => line["level"] === "error")
+    expect(told?.["message"]).toBe("Error: deliberate failure")
+    // Its own frames, and nothing of the runtime's or of the guest program's.
+    expect(String(told?.["stack"]).split("\n")).toEqual([
+      "Error: deliberate failure",
+      expect.stringMatching(/^ {4}at fail \(thrower\.ts:4:\d+\)$/),
+      expect.stringMatching(/^ {4}at .*thrower\.ts:9:\d+\)?$/)
+    ])
+    await server.printed(/Error: deliberate failure/)
+    expect(server.output()).toMatch(
+      new RegExp(
+        `ERROR ${name}@v1 ${id.slice(-8)} Error: deliberate failure\\n {4}at fail \\(thrower\\.ts:4:\\d+\\)\\n {4}at .*thrower\\.ts:9:\\d+\\)?\\n`
+      )
+    )
+  }
+)
