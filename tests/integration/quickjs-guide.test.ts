@@ -3,9 +3,9 @@ import { mkdtempSync, realpathSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { fileURLToPath } from "node:url"
-import { afterAll, beforeAll, describe, expect, it } from "vitest"
+import { afterAll, beforeAll, expect, it } from "vitest"
 import { cli } from "../support/Cli.ts"
-import { isBuilt } from "../support/ForkedRuntime.ts"
+import { describeOnQuickJs } from "../support/OnQuickJs.ts"
 import { startServer, type TestServer } from "../support/TestServer.ts"
 
 /**
@@ -38,8 +38,7 @@ const query = async (line: string): Promise<string> => {
   return printed
 }
 
-// Where the worker could not be built there is nothing to deploy to; that it is said so is tested elsewhere.
-describe.runIf(isBuilt)("the guide", () => {
+describeOnQuickJs("the guide", () => {
   beforeAll(async () => {
     home = realpathSync(mkdtempSync(join(tmpdir(), "bunbase-guide-")))
     server = await startServer({ dataDir: join(home, "data") })

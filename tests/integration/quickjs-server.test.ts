@@ -1,7 +1,7 @@
-import { afterAll, beforeAll, describe, expect, it } from "vitest"
+import { afterAll, beforeAll, expect, it } from "vitest"
 import { getFunction, problemOf, serve, until } from "../support/Api.ts"
-import { isBuilt } from "../support/ForkedRuntime.ts"
 import { childrenOf, commandOf, descriptorsOf, isAlive } from "../support/Processes.ts"
+import { describeOnQuickJs } from "../support/OnQuickJs.ts"
 import { startServer, type TestServer } from "../support/TestServer.ts"
 
 const onQuickJs = { runtime: "quickjs-ng" } as const
@@ -27,8 +27,7 @@ const forkServerOf = (server: TestServer): number => {
   return pid
 }
 
-// Where the worker could not be built the server runs with Bun alone: tests/integration/runtimes.test.ts.
-describe.runIf(isBuilt)("functions on quickjs-ng, in a server", () => {
+describeOnQuickJs("functions on quickjs-ng, in a server", () => {
   let server: TestServer
   beforeAll(async () => {
     server = await startServer()
