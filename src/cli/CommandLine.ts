@@ -64,6 +64,11 @@ export interface CommandSpec {
   readonly examples: ReadonlyArray<string>
   /** Says more of a line with too few positional arguments; null where there is nothing to add. */
   readonly tooFew?: (positionals: ReadonlyArray<string>) => CliFailure | null
+  /**
+   * What else is wrong where flags are: a line each, of those that were understood. A command that has it takes no
+   * positional arguments.
+   */
+  readonly alsoWrong?: (args: ReadonlyArray<string>) => Effect.Effect<ReadonlyArray<string>>
   /** Takes arguments that were checked against this spec, in the order `flags -- positionals`. */
   readonly run: (args: ReadonlyArray<string>) => Effect.Effect<void, CliFailure>
 }
@@ -140,6 +145,8 @@ export const command = <const P extends Parameters>(spec: {
   readonly parameters: P
   readonly examples: ReadonlyArray<string>
   readonly tooFew?: CommandSpec["tooFew"]
+  /** Gives the faults of the values, a line each, where the flags have some too. */
+  readonly alsoWrong?: (parsed: Parsed<P>) => Effect.Effect<ReadonlyArray<string>>
   readonly run: (parsed: Parsed<P>) => Effect.Effect<void, CliFailure>
 }): CommandSpec => {
   const parameters = Object.values(spec.parameters)
@@ -147,6 +154,21 @@ export const command = <const P extends Parameters>(spec: {
     Object.entries(spec.parameters).map(([key, { parser }]) => [key, parser])
   )
   const definition = Command.make(spec.name, parsers).pipe(Command.withDescription(spec.summary))
+  const parsing = <A>(
+    args: ReadonlyArray<string>,
+    use: (parsed: Parsed<P>) => Effect.Effect<A, CliFailure>
+  ): Effect.Effect<A, CliFailure> =>
+    CommandDescriptor.parse(definition.descriptor, [spec.name, ...args], parserConfig).pipe(
+      Effect.provide(noTerminal),
+      Effect.mapError(failureOf),
+      Effect.flatMap((directive) =>
+        directive._tag === "UserDefined" && directive.leftover.length === 0
+          ? // the record of parsers has the keys of P, and each gives its own parameter's type
+            use(directive.value as Parsed<P>)
+          : Effect.fail(usage(`these arguments were not understood: ${args.join(" ")}`))
+      )
+    )
+  const { alsoWrong } = spec
   return {
     name: spec.name,
     summary: spec.summary,
@@ -155,17 +177,13 @@ export const command = <const P extends Parameters>(spec: {
     flags: parameters.flatMap((parameter) => ("flag" in parameter ? [parameter.flag] : [])),
     examples: spec.examples,
     ...(spec.tooFew === undefined ? {} : { tooFew: spec.tooFew }),
-    run: (args) =>
-      CommandDescriptor.parse(definition.descriptor, [spec.name, ...args], parserConfig).pipe(
-        Effect.provide(noTerminal),
-        Effect.mapError(failureOf),
-        Effect.flatMap((directive) =>
-          directive._tag === "UserDefined" && directive.leftover.length === 0
-            ? // the record of parsers has the keys of P, and each gives its own parameter's type
-              spec.run(directive.value as Parsed<P>)
-            : Effect.fail(usage(`these arguments were not understood: ${args.join(" ")}`))
-        )
-      )
+    ...(alsoWrong === undefined
+      ? {}
+      : {
+          alsoWrong: (args) =>
+            parsing(args, alsoWrong).pipe(Effect.orElseSucceed((): ReadonlyArray<string> => []))
+        }),
+    run: (args) => parsing(args, spec.run)
   }
 }
 

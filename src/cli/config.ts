@@ -1,7 +1,7 @@
 import { Effect } from "effect"
 import { command, toggle } from "./CommandLine.ts"
 import { print } from "./Output.ts"
-import { resolveServerConfig, serverFlags } from "./serverFlags.ts"
+import { configFaults, resolveServerConfig, serverFlags } from "./serverFlags.ts"
 
 export const config = command({
   name: "config",
@@ -19,6 +19,10 @@ export const config = command({
     "bunbase config --config server.json --json",
     "FUNCTIONS_HTTP_PORT=9000 bunbase config"
   ],
+  alsoWrong: (given) => {
+    const { json: _, ...flags } = given
+    return configFaults(flags)
+  },
   run: ({ json, ...flags }) =>
     Effect.gen(function* () {
       const resolved = yield* resolveServerConfig(flags)

@@ -59,6 +59,14 @@ export const connect = ({
     if (url !== undefined && !/^https?:\/\/[^/]/i.test(url)) {
       return yield* usage(`--url cannot be "${url}"`, "use a URL such as http://127.0.0.1:8080")
     }
+    const place = url === undefined ? null : /^(https?:\/\/[^/]+.*?)\/(functions|api)(\/|$)/i.exec(url)
+    if (place !== null) {
+      const what = place[2] === "api" ? "the management API" : "a function"
+      return yield* usage(
+        `--url is the address of a server, and "${url}" is that of ${what}`,
+        `use: --url ${place[1]}`
+      )
+    }
     const { connectHttp, connectSocket, socketPathTooLong } = yield* Effect.promise(
       () => import("../client/index.ts")
     )

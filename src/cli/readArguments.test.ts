@@ -46,6 +46,19 @@ const parseBy = async (
 const isEmpty = (value: unknown) => Array.isArray(value) && value.length === 0
 
 describe("readArguments", () => {
+  it("tells all faults of the flags at once", async () => {
+    const words = await parse("--frob", "1", "--jsn", "--data", "--json", "--runtime", "node", "-j", "-j")
+    expect(String(words).split("\n")).toEqual([
+      "error: the command line has 6 faults; nothing was done",
+      "  - bunbase try has no flag --frob; see its flags with: bunbase try --help",
+      "  - bunbase try has no flag --jsn; did you mean --json?",
+      "  - --data needs a value: --data DATA; if --json is the value, write --data=--json; see: bunbase try --help",
+      expect.stringContaining('--runtime cannot be "node"; '),
+      "  - -j is given twice; see: bunbase try --help",
+      "  - -j is given twice; see: bunbase try --help"
+    ])
+  })
+
   it("takes flags before, between and behind the arguments", async () => {
     const expected = { name: "a", file: "b", data: "x", json: true }
     expect(await parseTwo("a", "b", "--data", "x", "--json")).toEqual(expected)

@@ -1,12 +1,14 @@
 import { Either } from "effect"
 import { didYouMean, didYouMeanOneOf, namesLike } from "../config/DidYouMean.ts"
-import { type CliFailure, usage } from "./CliFailure.ts"
+import { CliFailure, ExitCode, usage } from "./CliFailure.ts"
 import { type CommandSpec, type FlagSpec, innerName, packValues } from "./CommandLine.ts"
 
 export interface ReadArguments {
   readonly helpWanted: boolean
   /** As a command's `run` takes them: `--flag value … -- positional …`. */
   readonly args: ReadonlyArray<string>
+  /** What is wrong with the flags, where the command tells more along with it (`alsoWrong`); `args` has the others then. */
+  readonly faults: ReadonlyArray<CliFailure>
 }
 
 /**
@@ -23,6 +25,7 @@ export const readArguments = (
   const positionals: Array<string> = []
   const repeated = new Map<string, Array<string>>()
   const seen = new Set<string>()
+  const faults: Array<CliFailure> = []
   const help = `see: ${path} --help`
   for (let at = 0; at < tokens.length; at++) {
     const token = tokens[at] ?? ""
@@ -30,33 +33,44 @@ export const readArguments = (
       positionals.push(...tokens.slice(at + 1))
       break
     }
-    if (token === "--help" || token === "-h") return Either.right({ helpWanted: true, args: [] })
+    if (token === "--help" || token === "-h") return Either.right({ helpWanted: true, args: [], faults: [] })
     if (!token.startsWith("-") || token === "-") {
       positionals.push(token)
       continue
     }
     const { written, attached } = splitFlag(token)
     const flag = spec.flags.find(({ name, alias }) => written === `--${name}` || written === `-${alias}`)
-    if (flag === undefined) return Either.left(unknownFlag(path, spec, written))
-    if (seen.has(flag.name) && flag.repeated !== true)
-      return Either.left(usage(`${written} is given twice`, help))
-    seen.add(flag.name)
-    if (flag.value === null) {
-      if (attached !== null) return Either.left(usage(`${written} takes no value`, help))
-      flags.push(`--${innerName(flag.name)}`)
+    if (flag === undefined) {
+      faults.push(unknownFlag(path, spec, written))
       continue
     }
-    const value = attached ?? tokens[++at]
+    const isSecond = seen.has(flag.name) && flag.repeated !== true
+    if (isSecond) faults.push(usage(`${written} is given twice`, help))
+    seen.add(flag.name)
+    if (flag.value === null) {
+      if (attached !== null) faults.push(usage(`${written} takes no value`, help))
+      else if (!isSecond) flags.push(`--${innerName(flag.name)}`)
+      continue
+    }
+    const value = attached ?? tokens[at + 1]
     if (value === undefined || (attached === null && isFlagOf(spec, value))) {
       const example = value === undefined ? "" : `; if ${value} is the value, write ${written}=${value}`
-      return Either.left(usage(`${written} needs a value: ${written} ${flag.value}${example}`, help))
+      faults.push(usage(`${written} needs a value: ${written} ${flag.value}${example}`, help))
+      continue
     }
+    if (attached === null) at += 1
     const fault = choiceFault(flag, value)
-    if (fault !== null) return Either.left(fault)
-    if (flag.repeated === true) repeated.set(flag.name, [...(repeated.get(flag.name) ?? []), value])
-    else flags.push(`--${innerName(flag.name)}`, value)
+    if (fault !== null) faults.push(fault)
+    else if (flag.repeated === true) repeated.set(flag.name, [...(repeated.get(flag.name) ?? []), value])
+    else if (!isSecond) flags.push(`--${innerName(flag.name)}`, value)
   }
   for (const [name, values] of repeated) flags.push(`--${innerName(name)}`, packValues(values))
+  if (faults.length > 0) {
+    // What stands without dashes may be the value of a flag that there is not: it is not counted.
+    return spec.alsoWrong === undefined
+      ? Either.left(together(faults))
+      : Either.right({ helpWanted: false, args: [...flags, "--"], faults })
+  }
   const missing = spec.arguments[positionals.length]
   if (missing !== undefined) {
     const better = spec.tooFew?.(positionals) ?? null
@@ -68,7 +82,23 @@ export const readArguments = (
     const takes = spec.arguments.map(({ name }) => name).join(" ")
     return Either.left(usage(`${path} takes ${takes || "no arguments"}; "${extra}" is one too many`, help))
   }
-  return Either.right({ helpWanted: false, args: [...flags, "--", ...positionals] })
+  return Either.right({ helpWanted: false, args: [...flags, "--", ...positionals], faults: [] })
+}
+
+/** Faults of one command line as one failure; `more` are those that its values have. */
+export const together = (faults: ReadonlyArray<CliFailure>, more: ReadonlyArray<string> = []): CliFailure => {
+  const [first] = faults
+  const count = faults.length + more.length
+  if (first !== undefined && count === 1) return first
+  const details = [
+    ...faults.map(({ next, what }) => `${what}${next === undefined ? "" : `; ${next}`}`),
+    ...more
+  ]
+  return new CliFailure({
+    exitCode: ExitCode.usage,
+    what: `the command line has ${count} faults; nothing was done`,
+    details
+  })
 }
 
 const splitFlag = (token: string): { readonly written: string; readonly attached: string | null } => {

@@ -7,7 +7,7 @@ import { completionScript } from "./completions.ts"
 import { commandHelp, groupHelp, programHelp } from "./Help.ts"
 import { note, print, surviveClosedPipes } from "./Output.ts"
 import { commands, examples, functions, notInThisVersion, otherWords, summary } from "./Program.ts"
-import { readArguments } from "./readArguments.ts"
+import { readArguments, together } from "./readArguments.ts"
 
 /** Runs the command that the arguments name; ends the process with its exit code. */
 export const runCli = (args: ReadonlyArray<string>): void => {
@@ -124,7 +124,13 @@ const runCommand = (
 ): Effect.Effect<void, CliFailure> =>
   Either.match(readArguments(path, spec, tokens), {
     onLeft: (failure) => Effect.fail(failure),
-    onRight: ({ helpWanted, args }) => (helpWanted ? print(commandHelp(path, spec)) : spec.run(args))
+    onRight: ({ args, faults, helpWanted }) => {
+      if (helpWanted) return print(commandHelp(path, spec))
+      if (faults.length === 0) return spec.run(args)
+      return Effect.flatMap(spec.alsoWrong?.(args) ?? Effect.succeed([]), (more) =>
+        Effect.fail(together(faults, more))
+      )
+    }
   })
 
 const completions = (shell = ""): Effect.Effect<void, CliFailure> => {

@@ -4,7 +4,7 @@ import { CliFailure, ExitCode, splitAdvice } from "./CliFailure.ts"
 import { command, toggle } from "./CommandLine.ts"
 import { commandWord, typedPath } from "./commandWord.ts"
 import { withFlags } from "./flagWords.ts"
-import { resolveServerConfig, serverFlags } from "./serverFlags.ts"
+import { configFaults, resolveServerConfig, serverFlags } from "./serverFlags.ts"
 
 export const serve = command({
   name: "serve",
@@ -23,6 +23,10 @@ export const serve = command({
     "bunbase serve --http-port 9000 --data-dir /var/lib/bunbase --socket /run/bunbase.sock",
     "FUNCTIONS_API_KEY=$(openssl rand -hex 24) bunbase serve --http-host 0.0.0.0"
   ],
+  alsoWrong: (given) => {
+    const { examples: _, ...flags } = given
+    return configFaults(flags)
+  },
   run: ({ examples, ...flags }) =>
     Effect.gen(function* () {
       const { options } = yield* resolveServerConfig(flags, "; nothing was started")

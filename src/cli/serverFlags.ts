@@ -1,5 +1,5 @@
 import { Effect } from "effect"
-import { statSync } from "node:fs"
+import { accessSync, constants, statSync } from "node:fs"
 import type { ConfigInvalid } from "../config/ConfigInvalid.ts"
 import type { KindOfPath } from "../config/ConfigRules.ts"
 import { defaultText } from "../config/defaultText.ts"
@@ -34,13 +34,32 @@ export const resolveServerConfig = (
     Effect.mapError((error) => configInvalid(error, consequence))
   )
 
+/** Every fault of the configuration, a line each: to be told along with what is wrong with the flags themselves. */
+export const configFaults = (
+  flags: Readonly<Record<string, string | undefined>>
+): Effect.Effect<ReadonlyArray<string>> =>
+  resolveServerConfig(flags).pipe(
+    Effect.match({ onFailure: ({ details = [] }) => details, onSuccess: () => [] })
+  )
+
 const kindOf: KindOfPath = (path) => {
   try {
-    return statSync(path).isDirectory() ? "folder" : "other"
+    const facts = statSync(path)
+    if (facts.isDirectory()) return "folder"
+    return facts.isFile() && mayRun(path) ? "program" : "other"
   } catch (cause) {
     const code = cause instanceof Error && "code" in cause ? cause.code : undefined
     // What may not be looked at may well be there: opening it will tell.
-    return code === "ENOENT" || code === "ENOTDIR" ? "nothing" : "folder"
+    return code === "ENOENT" || code === "ENOTDIR" ? "nothing" : "unknown"
+  }
+}
+
+const mayRun = (path: string): boolean => {
+  try {
+    accessSync(path, constants.X_OK)
+    return true
+  } catch {
+    return false
   }
 }
 

@@ -1,4 +1,5 @@
 import { FunctionNotFound, InvalidRequest, type Violation } from "../domain/Errors.ts"
+import { isFunctionMethod, METHOD_ADVICE } from "../protocol/FunctionMethods.ts"
 import { problemOf } from "../protocol/Problem.ts"
 import { MAX_REFERENCE_LENGTH } from "../protocol/socket/InvokeRequest.ts"
 import { requestUrl } from "../protocol/socket/requestUrl.ts"
@@ -24,6 +25,9 @@ export const invokeMessage = (request: InvokeRequest): InvokeMessage => {
     violations.push({ field: "path", value: path, message: "use a path that begins with '/'" })
   if (body !== null && (method === "GET" || method === "HEAD")) {
     violations.push({ field: "body", message: `${method} has no body; use another method` })
+  }
+  if (!isFunctionMethod(method)) {
+    violations.push({ field: "method", value: method.slice(0, 100), message: METHOD_ADVICE })
   }
   if (violations.length > 0) throw invalid(violations)
   return { method, url: requestUrl(path, request.query), headers: pairsOf(request.headers), body }

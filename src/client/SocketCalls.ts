@@ -29,6 +29,10 @@ export interface SocketAnswer {
   readonly payload: string
 }
 
+/** Base64 makes four bytes of three. */
+const FRAME_ADVICE =
+  "one frame of the socket holds 16 MiB, a body in it as base64, so about 12 MB of a body; larger ones go over HTTP (--url), where the server's option max_request_bytes is the limit"
+
 interface Call {
   readonly requestId: bigint
   readonly bytes: Uint8Array
@@ -84,7 +88,11 @@ export class SocketCalls {
       const requestId = (this.#serial += 1n)
       const bytes = encodeFrame(requestId, command, payload)
       if (bytes === null) {
-        return reject(refused(new PayloadTooLarge({ what: "the request", limitBytes: MAX_PAYLOAD_BYTES })))
+        return reject(
+          refused(
+            new PayloadTooLarge({ what: "the request", limitBytes: MAX_PAYLOAD_BYTES, advice: FRAME_ADVICE })
+          )
+        )
       }
       const { maxWaiting, maxWaitingBytes } = this.#options
       if (this.#waiting.size >= maxWaiting || this.#waitingBytes > maxWaitingBytes) {

@@ -35,7 +35,9 @@ export class ConfigInvalid extends Data.TaggedError("ConfigInvalid")<{
     const count = this.violations.length === 1 ? "a fault" : `${this.violations.length} faults`
     const lines = this.violations.map(({ field, message, origin, ...violation }) => {
       const value = "value" in violation ? ` = ${showValue(violation.value)}` : ""
-      return `  ${field}${value} (${showOriginIn(field, origin)}): ${message}`
+      const from = showOriginIn(field, origin)
+      // Of a name that no option has, where it came from may be all that is known of it.
+      return `  ${field}${value}${from === field ? "" : ` (${from})`}: ${message}`
     })
     return `the configuration has ${count}\n${lines.join("\n")}`
   }

@@ -1,7 +1,8 @@
 import { dirname, relative } from "node:path"
 import { socketPathTooLong } from "../protocol/socket/SocketPath.ts"
 import { isLoopback } from "./OptionValue.ts"
-import { mostDeployBytes, type ServerOptions } from "./ServerConfig.ts"
+import { causeFileOf } from "./QuickJsProgram.ts"
+import { defaultOptions, mostDeployBytes, type ServerOptions } from "./ServerConfig.ts"
 
 /** What must hold between options, each of which is right by itself. */
 export interface ConfigRule {
@@ -15,8 +16,8 @@ export interface ConfigRule {
   ) => string | null
 }
 
-/** What is at a path now. */
-export type KindOfPath = (path: string) => "folder" | "other" | "nothing"
+/** What is at a path now; a program is a file that may be run. */
+export type KindOfPath = (path: string) => "folder" | "program" | "other" | "nothing" | "unknown"
 
 const notAbove = (low: WorkerLimit, high: WorkerLimit): ConfigRule => ({
   fields: [low, high],
@@ -72,11 +73,33 @@ export const configRules: ReadonlyArray<ConfigRule> = [
       if (isInside(socketPath, dataDir)) return null
       switch (kindOf(folder)) {
         case "folder":
+        case "unknown":
           return null
         case "nothing":
           return `there is no folder ${folder}; correct the path, or make the folder first`
+        case "program":
         case "other":
           return `${folder} is not a folder; correct the path`
+      }
+    }
+  },
+  {
+    fields: ["quickjsWorker"],
+    // The one that set-up builds may be missing, and so may a build of its own that has left the cause beside it: the server
+    // tells the cause then, and runs with Bun alone. Any other path was meant.
+    fault: ({ quickjsWorker }, _, kindOf) => {
+      if (quickjsWorker === defaultOptions().quickjsWorker) return null
+      switch (kindOf(quickjsWorker)) {
+        case "program":
+        case "unknown":
+          return null
+        case "nothing":
+          return kindOf(causeFileOf(quickjsWorker)) === "nothing"
+            ? "there is no such file; correct the path, or leave the option out to take the one that set-up has built"
+            : null
+        case "folder":
+        case "other":
+          return "this is not a program that can be run; correct the path, or leave the option out to take the one that set-up has built"
       }
     }
   },

@@ -180,8 +180,9 @@ const limits = [
   }),
   option("maxBundleBytes", "max_bundle_bytes", {
     value: Value.whole(KiB, 256 * MiB, "bytes"),
-    description: "Largest bundle that may be deployed.",
-    example: "33554432"
+    description:
+      "Largest bundle that may be deployed; checking one takes some fifty times its size in memory.",
+    example: "8388608"
   }),
   option("maxBufferedBytes", "max_buffered_bytes", {
     value: Value.whole(16 * MiB, 64 * 1024 * MiB, "bytes"),

@@ -8,6 +8,7 @@ export type QuickJsProgram =
 
 /** Beside the folder of the built program: what the build writes where it cannot be built. */
 const CAUSE_FILE = "unavailable.json"
+export const causeFileOf = (program: string): string => join(dirname(dirname(program)), CAUSE_FILE)
 
 const isExecutable = (path: string): boolean => {
   try {
@@ -44,7 +45,7 @@ const causeIn = (file: string): string | null => {
 /** Looks for the program at `path`. Where there is none the reason says what is missing and what to do, in one sentence. */
 export const findQuickJs = (path: string): QuickJsProgram => {
   if (isExecutable(path)) return { _tag: "Found", path }
-  const cause = causeIn(join(dirname(dirname(path)), CAUSE_FILE))
+  const cause = causeIn(causeFileOf(path))
   return {
     _tag: "Missing",
     reason:

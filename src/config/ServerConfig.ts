@@ -119,7 +119,7 @@ export const defaultOptions = (dataDir = "data"): ServerOptions => ({
   logRetentionDays: 30,
   maxRequestBytes: 10 * MiB,
   maxResponseBytes: 10 * MiB,
-  maxBundleBytes: 32 * MiB,
+  maxBundleBytes: 8 * MiB,
   maxBufferedBytes: 256 * MiB,
   maxQueueLength: 1000,
   maxQueueWait: Duration.seconds(30),

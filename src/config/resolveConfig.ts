@@ -20,7 +20,7 @@ export interface ConfigSources {
   readonly env: Readonly<Record<string, string | undefined>>
   /** Absolute. */
   readonly cwd: string
-  /** What is at a path now; left out, every folder counts as there. */
+  /** What is at a path now; left out, nothing is known of any. */
   readonly kindOf?: KindOfPath
 }
 
@@ -72,7 +72,7 @@ export const resolveConfig = (sources: ConfigSources): Effect.Effect<ResolvedCon
     // Each value came out of the schema of its own row, whose type is its field's.
     const options: ServerOptions = { ...defaultOptions(dataDir), ...values }
     const resolved: ResolvedConfig = { options, origins: origins as ResolvedConfig["origins"] }
-    violations.push(...brokenRules(resolved, broken, sources.kindOf ?? (() => "folder")))
+    violations.push(...brokenRules(resolved, broken, sources.kindOf ?? (() => "unknown")))
     if (violations.length > 0) return yield* new ConfigInvalid({ violations })
     return resolved
   })

@@ -176,9 +176,12 @@ export class PayloadTooLarge extends Data.TaggedError("PayloadTooLarge")<{
   readonly limitBytes: number
   /** The server's option that raises the limit; none where it is fixed. */
   readonly option?: string
+  /** Where the limit is fixed: why, and what to do instead. */
+  readonly advice?: string
 }> {
   override get message() {
     const said = `${this.what} is larger than ${this.limitBytes} bytes`
+    if (this.advice !== undefined) return `${said}; ${this.advice}`
     return this.option === undefined ? said : `${said}; the server's option ${this.option} sets this limit`
   }
 }

@@ -10,6 +10,7 @@ import {
 import { takeInvocationId } from "../domain/Ids.ts"
 import type { Forgetful, Invocation, Outcome, RequestHeaders, Target } from "../domain/Invocation.ts"
 import type { LogPipeline } from "../logs/LogPipeline.ts"
+import { FUNCTION_METHODS } from "../protocol/FunctionMethods.ts"
 import { stripHopByHop } from "../protocol/HopByHop.ts"
 import type { BodyBudget } from "../router/BodyBudget.ts"
 import type { Router } from "../router/Router.ts"
@@ -35,18 +36,6 @@ export interface DataPlaneServices {
 export interface ConnectionTimeouts {
   readonly timeout: (request: Request, seconds: number) => void
 }
-
-/**
- * What a function may be called with: every method that Bun's parser knows, but for TRACE and CONNECT, which are for the
- * hops on the way. With any other Bun closes the connection, and nobody here is asked.
- */
-export const FUNCTION_METHODS = [
-  ...["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "QUERY", "PURGE"],
-  // WebDAV, its versioning and its calendars.
-  ...["PROPFIND", "PROPPATCH", "MKCOL", "COPY", "MOVE", "LOCK", "UNLOCK", "SEARCH", "ACL", "BIND", "REBIND"],
-  ...["UNBIND", "REPORT", "CHECKOUT", "MERGE", "MKACTIVITY", "MKCALENDAR"],
-  ...["LINK", "UNLINK", "M-SEARCH", "NOTIFY", "SUBSCRIBE", "UNSUBSCRIBE", "SOURCE"]
-]
 
 /** Names are at most 63 characters; more of a wrong one is not repeated to its sender. */
 const LONGEST_NAME = 63

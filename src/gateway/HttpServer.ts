@@ -4,12 +4,13 @@ import { Functions } from "../deploy/Functions.ts"
 import { InternalFault, InvalidRequest, RouteNotFound, ServiceStopping } from "../domain/Errors.ts"
 import { MonotonicClock } from "../domain/MonotonicClock.ts"
 import { LogPipeline } from "../logs/LogPipeline.ts"
+import { FUNCTION_METHODS } from "../protocol/FunctionMethods.ts"
 import type { RuntimesView } from "../protocol/Management.ts"
 import { BodyBudget } from "../router/BodyBudget.ts"
 import { Router } from "../router/Router.ts"
 import { Scheduler } from "../scheduler/Scheduler.ts"
 import { ClientWatch } from "./ClientWatch.ts"
-import { type ConnectionTimeouts, DataPlane, FUNCTION_METHODS, invocationIdOf } from "./DataPlane.ts"
+import { type ConnectionTimeouts, DataPlane, invocationIdOf } from "./DataPlane.ts"
 import { makeManagement } from "./Management.ts"
 import { problemMessage, problemResponse, responseFrom } from "./ProblemResponse.ts"
 import { Readiness, type ReadinessState } from "./Readiness.ts"
@@ -33,6 +34,13 @@ export class ListenFailed extends Data.TaggedError("ListenFailed")<{
   override get message() {
     return `cannot listen on port ${this.port} of ${this.host}: ${this.reason}; choose others with --http-host and --http-port`
   }
+}
+
+/** Bun gives every answer a `Date` but those to HEAD. A handler's own stays. */
+const dated = async (answer: Response | Promise<Response>): Promise<Response> => {
+  const response = await answer
+  if (!response.headers.has("date")) response.headers.set("date", new Date().toUTCString())
+  return response
 }
 
 /** The HTTP surface: functions, management, liveness and readiness on one port. Ends with its scope. */
@@ -106,6 +114,17 @@ const make = (
       return problemResponse(new InternalFault())
     }
 
+    const answerTo = (request: Request, server: ConnectionTimeouts): Response | Promise<Response> => {
+      if (draining) return stopping(request)
+      const { url } = request
+      if (!url.startsWith("http://")) return withoutHost(request, url, server)
+      // After the authority, which has at least one character.
+      const pathAt = url.indexOf("/", 8)
+      return url.startsWith(FUNCTIONS, pathAt)
+        ? dataPlane.handle(request, server, url, pathAt + FUNCTIONS.length)
+        : route(request, pathIn(url, pathAt))
+    }
+
     const serve = () =>
       Bun.serve({
         hostname: config.httpHost,
@@ -117,14 +136,8 @@ const make = (
         // Out of development mode Bun's default is true: a second server would take half of the connections silently.
         reusePort: false,
         fetch(request, server) {
-          if (draining) return stopping(request)
-          const { url } = request
-          if (!url.startsWith("http://")) return withoutHost(request, url, server)
-          // After the authority, which has at least one character.
-          const pathAt = url.indexOf("/", 8)
-          return url.startsWith(FUNCTIONS, pathAt)
-            ? dataPlane.handle(request, server, url, pathAt + FUNCTIONS.length)
-            : route(request, pathIn(url, pathAt))
+          const answer = answerTo(request, server)
+          return request.method === "HEAD" ? dated(answer) : answer
         },
         error: defect
       })

@@ -1,6 +1,7 @@
 import { InvalidRequest, PayloadTooLarge, type Violation } from "../domain/Errors.ts"
 import { takeInvocationId } from "../domain/Ids.ts"
 import type { Forgetful, RequestHeaders } from "../domain/Invocation.ts"
+import { isFunctionMethod, METHOD_ADVICE } from "../protocol/FunctionMethods.ts"
 import { stripHopByHop } from "../protocol/HopByHop.ts"
 import type { InvokeRequest } from "../protocol/socket/InvokeRequest.ts"
 import { requestUrl } from "../protocol/socket/requestUrl.ts"
@@ -63,11 +64,11 @@ export const invocationOf = (
 const methodOf = (given: string | null | undefined, violations: Array<Violation>): string => {
   if (given === undefined || given === null || given === "") return "GET"
   const method = given.toUpperCase()
-  if (TOKEN.test(given) && method !== "CONNECT" && method !== "TRACE" && method !== "TRACK") return method
+  if (isFunctionMethod(method)) return method
   violations.push({
     field: "method",
     value: given.slice(0, 100),
-    message: "use a method such as GET or POST"
+    message: METHOD_ADVICE
   })
   return "GET"
 }

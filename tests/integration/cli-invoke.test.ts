@@ -162,6 +162,28 @@ describe("fn invoke", () => {
     expect(overHttp.stderr).toMatch(/\n {2}- invocation [0-9a-f-]{36}\n.* grep [0-9a-f-]{36} data\/logs/)
   })
 
+  it("refuses a method that no function can have, the same by both doors", async () => {
+    for (const where of both()) {
+      const { code, stderr, stdout } = await fn(["invoke", "echo", "-X", "BOGUS", ...where])
+      expect({ code, stdout }).toEqual({ code: 2, stdout: "" })
+      expect(stderr).toMatch(
+        /^error: FN_006: this is not accepted\n {2}- --method: use one of GET, HEAD, POST, /
+      )
+      expect(await fn(["invoke", "echo", "-X", "propfind", ...where])).toMatchObject({ code: 0, stderr: "" })
+    }
+  })
+
+  it("explains why a body does not fit into the socket, and that HTTP takes larger ones", async () => {
+    const { code, stderr } = await fn(["invoke", "echo", "--data", "-"], {
+      stdin: new Uint8Array(13_000_000)
+    })
+    expect(code).toBe(2)
+    expect(stderr).toMatch(/^error: FN_006: the request is larger than 16777203 bytes\n/)
+    expect(stderr).toMatch(
+      / {2}one frame of the socket holds 16 MiB, a body in it as base64, .*HTTP \(--url\), .*--max-request-bytes/
+    )
+  })
+
   it("names the option behind a body that is too large, with exit code 2", async () => {
     const stdin = new Uint8Array(10 * 1024 * 1024 + 1)
     for (const where of both()) {

@@ -91,7 +91,9 @@ describe.concurrent("help on values and defaults", () => {
       expect(help).toContain(`Default: ${defaultText(option)}. (${option.env})`)
     }
     const deploy = await joined("fn", "deploy")
-    expect(deploy).toContain("Memory of one worker. Default: the server's --memory-mb, 256 unless set.")
+    expect(deploy).toContain(
+      "Memory of one worker. On bun it is not enforced yet. Default: the server's --memory-mb, 256 unless set."
+    )
     expect(await joined("fn", "invoke")).toContain("Default: /tmp/functions.sock.")
   })
 })
@@ -158,6 +160,16 @@ describe.concurrent("a wrong command line", () => {
     [["fn", "invoke", "a", "--path", "x"], '--path must begin with "/"', "did you mean /x?"],
     [["fn", "invoke", "a", "--method", "GE T"], '--method cannot be "GE T"', "GET, POST"],
     [["fn", "list", "--url", "localhost:8080"], '--url cannot be "localhost:8080"', "http://127.0.0.1:8080"],
+    [
+      ["fn", "invoke", "hello", "--url", "http://127.0.0.1:8080/functions/hello"],
+      'and "http://127.0.0.1:8080/functions/hello" is that of a function',
+      "use: --url http://127.0.0.1:8080\n"
+    ],
+    [
+      ["fn", "list", "--url", "https://one.example/base/api/functions"],
+      "is that of the management API",
+      "use: --url https://one.example/base\n"
+    ],
     [["fn", "list", "--url", "http://x", "--socket", "y"], "--socket and --url exclude each other", ""],
     [["fn", "list", "--api-key", "x"], "--api-key is for --url", ""],
     [["--completions", "csh"], "--completions needs the name of a shell", "bash, zsh, fish"]
@@ -209,6 +221,34 @@ describe.concurrent("config", () => {
   it("prints JSON", async () => {
     const { stdout } = await cli(["config", "--json", "--log-level=debug"])
     expect(JSON.parse(stdout).log_level).toEqual({ value: "debug", source: "flag", from: "--log-level" })
+  })
+
+  it.each([["config"], ["serve"]])("%s: reports faults of flags and of values at once", async (command) => {
+    const { code, stderr, stdout } = await cli(
+      [command, "--http-port", "99999", "--frob", "--max-workers", "-3", "--max-wokers-total=1"],
+      { cwd: folder.path, env: { FUNCTIONS_MAX_WORKRS: "1" } }
+    )
+    expect({ code, stdout }).toEqual({ code: 2, stdout: "" })
+    expect(stderr.split("\n")).toEqual([
+      "error: the command line has 5 faults; nothing was done",
+      `  - bunbase ${command} has no flag --frob; see its flags with: bunbase ${command} --help`,
+      `  - bunbase ${command} has no flag --max-wokers-total; did you mean --max-workers-total?`,
+      "  - FUNCTIONS_MAX_WORKRS: there is no such variable; did you mean FUNCTIONS_MAX_WORKERS?",
+      '  - http_port = "99999" (--http-port): use a whole number from 0 to 65535',
+      '  - max_workers = "-3" (--max-workers): use a whole number from 1 to 1000',
+      ""
+    ])
+  })
+
+  it.each([
+    ["/nope", "there is no such file; correct the path"],
+    [".", "this is not a program that can be run; correct the path"]
+  ])("refuses a QuickJS-NG worker that is none: %s", async (worker, why) => {
+    const { code, stderr, stdout } = await cli(["serve", "--quickjs-worker", worker], { cwd: folder.path })
+    expect({ code, stdout }).toEqual({ code: 2, stdout: "" })
+    const path = worker === "." ? folder.path : worker
+    expect(stderr).toContain(`  - quickjs_worker = "${path}" (--quickjs-worker): ${why}`)
+    expect(existsSync(join(folder.path, "data"))).toBe(false)
   })
 
   it.each([["config"], ["serve"]])("%s: reports every fault with exit code 2", async (command) => {

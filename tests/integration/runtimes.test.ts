@@ -47,11 +47,6 @@ describe("a server without the QuickJS-NG worker", () => {
     expect(refused).toMatchObject({ status: 400, code: "FN_006", detail: reason })
     expect((await register(at, { name: "tiny" })).status).toBe(201)
   })
-
-  it("names the build where nobody has tried it", async () => {
-    const at = await open(join(folder, "nothing"))
-    expect((await register(at, { name: "tiny", runtime: "quickjs-ng" })).detail).toContain("npm run setup")
-  })
 })
 
 describe("a server with it", () => {
