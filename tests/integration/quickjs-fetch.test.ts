@@ -1,0 +1,75 @@
+import { createServer } from "node:net"
+import { afterAll, beforeAll, expect, it } from "vitest"
+import { profileCapabilities } from "../../src/domain/Capabilities.ts"
+import { problemOf, serve } from "../support/Api.ts"
+import { describeOnQuickJs } from "../support/OnQuickJs.ts"
+import { startServer, type TestServer } from "../support/TestServer.ts"
+
+/** `/caught` tells what `fetch` came to, `/uncaught` leaves a rejection to the server. */
+const bundle = `
+export default async (req) => {
+  const { pathname, searchParams } = new URL(req.url)
+  const to = searchParams.get("to")
+  if (pathname === "/uncaught") return await fetch(to)
+  try {
+    const answer = await fetch(to, { method: "POST", body: "sent", headers: { "x-own": "1" } })
+    return new Response(answer.status + " " + answer.headers.get("x-other") + " " + (await answer.text()))
+  } catch (error) {
+    return new Response([error instanceof TypeError, error.name, error.code].join(" "))
+  }
+}`
+
+/** A port on which nobody listens. */
+const closedPort = async (): Promise<number> => {
+  const listener = createServer()
+  await new Promise<void>((resolve) => listener.listen(0, "127.0.0.1", resolve))
+  const { port } = listener.address() as { readonly port: number }
+  await new Promise((resolve) => listener.close(resolve))
+  return port
+}
+
+describeOnQuickJs("fetch on quickjs-ng, over HTTP", () => {
+  let server: TestServer
+  const other = Bun.serve({
+    port: 0,
+    hostname: "127.0.0.1",
+    fetch: async (request) =>
+      new Response(`${request.method} ${request.headers.get("x-own")} ${await request.text()}`, {
+        status: 201,
+        headers: { "x-other": "2" }
+      })
+  })
+  beforeAll(async () => {
+    server = await startServer()
+    // Whatever does not settle is told by a 504, not by this test's own time-out.
+    const settings = { runtime: "quickjs-ng", timeout_seconds: 5 }
+    for (const name of ["permissive", "strict"] as const)
+      await serve(server, name, bundle, { ...settings, capabilities: profileCapabilities[name] })
+  })
+  afterAll(async () => {
+    await other.stop(true)
+    await server.dispose()
+  })
+  const call = (name: string, path: string, port: number | undefined): Promise<Response> =>
+    fetch(`${server.url}/functions/${name}/${path}?to=${encodeURIComponent(`http://127.0.0.1:${port}/`)}`)
+
+  it("answers where the function may", async () => {
+    const answer = await call("permissive", "caught", other.port)
+    expect([answer.status, await answer.text()]).toEqual([200, "201 2 POST 1 sent"])
+  })
+
+  it("rejects with a TypeError where nobody listens; uncaught that is FN_004", async () => {
+    const port = await closedPort()
+    const caught = await call("permissive", "caught", port)
+    expect([caught.status, (await caught.text()).startsWith("true TypeError")]).toEqual([200, true])
+    const uncaught = await call("permissive", "uncaught", port)
+    expect([uncaught.status, (await problemOf(uncaught)).code]).toEqual([500, "FN_004"])
+  })
+
+  it("rejects with PERMISSION_DENIED where the function may not; uncaught that is FN_009", async () => {
+    const caught = await call("strict", "caught", other.port)
+    expect([caught.status, await caught.text()]).toEqual([200, "true TypeError PERMISSION_DENIED"])
+    const uncaught = await call("strict", "uncaught", other.port)
+    expect([uncaught.status, (await problemOf(uncaught)).code]).toEqual([403, "FN_009"])
+  })
+})
