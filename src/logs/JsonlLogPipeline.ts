@@ -41,13 +41,16 @@ const make = (options: JsonlLogPipelineOptions) =>
     const clock = yield* Effect.clock
     const buffer = new LogBuffer({ lines: options.maxLines ?? 65_536, characters: MAX_CHARACTERS })
     const folder = new LogFolder(logsDir)
-    const mapper = new StackMapper()
     const highWater = options.highWater ?? 16_384
     // Nothing ticks while nothing is logged (S-12): the flusher sleeps here until the first item opens the latch.
     const something = Effect.unsafeMakeLatch(false)
     const enough = Effect.unsafeMakeLatch(false)
     /** The pipeline's own words; they take no room from the functions'. */
     const notices: Array<LogEntry> = []
+    const mapper = new StackMapper((bundlePath, bytes, limitBytes) => {
+      const reason = `its source map has ${bytes} bytes, more than ${limitBytes}`
+      notices.push(own("warn", `stacks of ${bundlePath} stay as they are: ${reason}`))
+    })
     let isAwake = false
     let isFull = false
     /** What was lost since the disk stopped taking anything; null while it takes. */

@@ -104,10 +104,40 @@ describe("StackMapper", () => {
     expect(await new StackMapper().map(stack, bundlePath)).toBe(stack)
   })
 
+  it("leaves a stack as it is where the map is too large, and says so once", async () => {
+    const stack = await build()
+    const { size } = Bun.file(`${bundlePath}.map`)
+    const told: Array<string> = []
+    const limits = { mapBytes: size - 1, keptBytes: 1 << 20 }
+    const mapper = new StackMapper(
+      (path, bytes, limit) => void told.push(`${path} ${bytes} ${limit}`),
+      limits
+    )
+    for (let n = 0; n < 3; n++) expect(await mapper.map(stack, bundlePath)).toBe(stack)
+    expect(told).toEqual([`${bundlePath} ${size} ${size - 1}`])
+    expect(mapper.keptBytes).toBe(0)
+    const fitting = new StackMapper(() => told.push("again"), { ...limits, mapBytes: size })
+    expect(await fitting.map(stack, bundlePath)).toContain("orders.ts:4:")
+    expect(told).toHaveLength(1)
+  })
+
+  it("keeps maps up to a sum of their bytes, and reads again what made room", async () => {
+    const stack = await build()
+    const { size } = Bun.file(`${bundlePath}.map`)
+    const mapper = new StackMapper(() => {}, { mapBytes: size, keptBytes: 3 * size })
+    const others = Array.from({ length: 5 }, (_, n) => join(folder, `copy-${n}`, "bundle.js"))
+    for (const other of others) await Bun.write(`${other}.map`, Bun.file(`${bundlePath}.map`))
+    for (const other of [...others, ...others]) {
+      expect(await mapper.map(stack.replaceAll(bundlePath, other), other)).toContain("orders.ts:4:")
+      expect(mapper.keptBytes).toBeLessThanOrEqual(3 * size)
+    }
+    expect(mapper.keptBytes).toBe(3 * size)
+  })
+
   it("serves more bundles than it keeps maps of", async () => {
     const stack = await build()
     const mapper = new StackMapper()
-    for (let n = 0; n < 40; n++) {
+    for (let n = 0; n < 300; n++) {
       const other = join(folder, `copy-${n}`, "bundle.js")
       await Bun.write(`${other}.map`, Bun.file(`${bundlePath}.map`))
       expect(await mapper.map(stack.replaceAll(bundlePath, other), other)).toContain("orders.ts:4:")

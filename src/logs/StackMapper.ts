@@ -2,23 +2,57 @@ import { type SourceMapInput, originalPositionFor, TraceMap } from "@jridgewell/
 import { readFile, stat } from "node:fs/promises"
 import { dirname } from "node:path"
 
-/** Parsed maps that are kept; the one used longest ago makes room. A map of a large bundle is tens of megabytes. */
-const MAX_MAPS = 16
-/** A larger map is not worth the pause of parsing it. */
-const MAX_MAP_BYTES = 64 * 1024 * 1024
+export interface StackMapperLimits {
+  /** A larger map is not read: parsing it would hold up everybody else on the server's loop. */
+  readonly mapBytes: number
+  /** What the maps that are kept parsed may come to, as files; the one used longest ago makes room. */
+  readonly keptBytes: number
+}
+
+const defaultLimits: StackMapperLimits = { mapBytes: 8 * 1024 * 1024, keptBytes: 32 * 1024 * 1024 }
+
+/** Bundles of which something is known, a map or that there is none. */
+const MAX_KNOWN = 256
 
 interface Known {
   /** Which file this was made of: a version that was taken back may come again with other content. */
   readonly stamp: string
   readonly map: TraceMap | null
+  /** Size of the map's file; 0 where it was not read. */
+  readonly bytes: number
 }
+
+/** The file of a map now. */
+interface MapFile {
+  readonly stamp: string
+  readonly bytes: number
+}
+
+const NO_MAP: Known = { stamp: "", map: null, bytes: 0 }
 
 /**
  * Brings positions in a bundle (`/…/bundle.js:12:34`) back to the sources (`src/hello.ts:3:9`), with the bundle's
- * `bundle.js.map`. What cannot be mapped stays as it is. For one caller at a time.
+ * `bundle.js.map`. What cannot be mapped stays as it is, also where the map is too large. For one caller at a time.
  */
 export class StackMapper {
   readonly #known = new Map<string, Known>()
+  readonly #tooLarge: (bundlePath: string, bytes: number, limitBytes: number) => void
+  readonly #limits: StackMapperLimits
+  #keptBytes = 0
+
+  /** `tooLarge` hears once of each map that is over the limit, when a stack comes that it would have been for. */
+  constructor(
+    tooLarge: (bundlePath: string, bytes: number, limitBytes: number) => void = () => {},
+    limits: StackMapperLimits = defaultLimits
+  ) {
+    this.#tooLarge = tooLarge
+    this.#limits = limits
+  }
+
+  /** What the parsed maps that are kept come to, as files. */
+  get keptBytes(): number {
+    return this.#keptBytes
+  }
 
   /** `text` with every position in the bundle replaced. */
   async map(text: string, bundlePath: string): Promise<string> {
@@ -32,30 +66,44 @@ export class StackMapper {
   }
 
   async #mapOf(bundlePath: string): Promise<TraceMap | null> {
-    const path = `${bundlePath}.map`
-    const stamp = await stampOf(path)
-    const known = this.#known.get(bundlePath)
+    const file = await fileOf(`${bundlePath}.map`)
+    const before = this.#forget(bundlePath)
+    const isSame = before !== undefined && before.stamp === (file?.stamp ?? NO_MAP.stamp)
+    const known = isSame ? before : await this.#read(bundlePath, file)
     // Taken out and put back in: a Map keeps the order of insertion, so the first is the one used longest ago.
-    this.#known.delete(bundlePath)
-    const next = known?.stamp === stamp ? known : { stamp, map: stamp === "" ? null : await readMap(path) }
-    this.#known.set(bundlePath, next)
-    if (this.#known.size > MAX_MAPS) {
-      for (const oldest of this.#known.keys()) {
-        this.#known.delete(oldest)
-        break
-      }
+    this.#known.set(bundlePath, known)
+    this.#keptBytes += known.bytes
+    for (const oldest of this.#known.keys()) {
+      if (this.#known.size <= MAX_KNOWN && this.#keptBytes <= this.#limits.keptBytes) break
+      this.#forget(oldest)
     }
-    return next.map
+    return known.map
+  }
+
+  async #read(bundlePath: string, file: MapFile | null): Promise<Known> {
+    if (file === null) return NO_MAP
+    const { mapBytes } = this.#limits
+    if (file.bytes <= mapBytes) return { ...file, map: await readMap(`${bundlePath}.map`) }
+    this.#tooLarge(bundlePath, file.bytes, mapBytes)
+    return { stamp: file.stamp, map: null, bytes: 0 }
+  }
+
+  #forget(bundlePath: string): Known | undefined {
+    const known = this.#known.get(bundlePath)
+    if (known === undefined) return undefined
+    this.#known.delete(bundlePath)
+    this.#keptBytes -= known.bytes
+    return known
   }
 }
 
-/** Empty where there is no map to read. */
-const stampOf = async (path: string): Promise<string> => {
+/** Null where there is no map to read. */
+const fileOf = async (path: string): Promise<MapFile | null> => {
   try {
     const { ino, mtimeMs, size } = await stat(path)
-    return size > MAX_MAP_BYTES ? "" : `${ino}:${mtimeMs}:${size}`
+    return { stamp: `${ino}:${mtimeMs}:${size}`, bytes: size }
   } catch {
-    return ""
+    return null
   }
 }
 
