@@ -25,7 +25,23 @@ export class CliFailure extends Data.TaggedError("CliFailure")<{
   readonly next?: string
   /** The invocation that failed, where there was one: its lines in the log bear this id. */
   readonly invocationId?: string
+  /** What the service said of it: the fields of its problem, as over HTTP. For machines; `--json` prints them. */
+  readonly problem?: Readonly<Record<string, unknown>>
 }> {
+  /** The same failure with some fields changed. */
+  but(changes: Partial<Pick<CliFailure, "details" | "next">>): CliFailure {
+    const { details, exitCode, invocationId, next, problem, what } = this
+    const given = { details, next, invocationId, problem, ...changes }
+    const fields = Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined))
+    return new CliFailure({ exitCode, what, ...fields })
+  }
+
+  /** For `--json`: one line, an object `error` with these words, the exit code, and the service's own fields where it spoke. */
+  get json() {
+    const { details, exitCode, next, problem, what } = this
+    return JSON.stringify({ error: { ...problem, message: what, details, next, exit_code: exitCode } })
+  }
+
   override get message() {
     return [
       `error: ${this.what}`,

@@ -35,11 +35,15 @@ export const buildFunction = (
   }).pipe(Effect.mapError((error) => buildFailed(source, error)))
 
 const buildFailed = (source: string, error: DeploymentFailed): CliFailure => {
+  // As the service would say it. What is undefined is not printed.
+  const { column, file, line, message } = error
+  const problem = { code: "FN_005", detail: message, retryable: false, file, line, column }
   if (error.stage === "bundle")
-    return new CliFailure({ exitCode: ExitCode.failed, ...splitAdvice(error.message) })
+    return new CliFailure({ problem, exitCode: ExitCode.failed, ...splitAdvice(error.message) })
   const details = error.message.split("\n")
   const count = details.length === 1 ? "an error" : `${details.length} errors`
   return new CliFailure({
+    problem,
     exitCode: ExitCode.failed,
     what: `${source} cannot be built: it has ${count}`,
     details,

@@ -120,8 +120,10 @@ const failureOf = (cause: unknown): CliFailure => {
     const [first = ""] = cause.message.split("\n")
     return new CliFailure({ exitCode: ExitCode.failed, ...splitAdvice(first) })
   }
+  const problem = problemOf(cause)
   if (cause.violations.length > 0) {
     return new CliFailure({
+      problem,
       exitCode: ExitCode.usage,
       what: `${cause.code}: ${cause.violations.length === 1 ? "this is" : "these are"} not accepted`,
       details: cause.violations.map(({ field, message }) =>
@@ -134,6 +136,7 @@ const failureOf = (cause: unknown): CliFailure => {
   const lines = (said === undefined ? cause.message : finding).split("\n")
   if (lines.length > 1) {
     return new CliFailure({
+      problem,
       exitCode: ExitCode.failed,
       what: `${cause.code}: ${cause.title}`,
       details: lines,
@@ -147,6 +150,7 @@ const failureOf = (cause: unknown): CliFailure => {
   const advice = cause.status === 401 ? `set ${KEY_VARIABLE} to the server's key` : next
   const details = invocationDetails(cause)
   return new CliFailure({
+    problem,
     exitCode: cause.code === "FN_006" ? ExitCode.usage : ExitCode.failed,
     what: `${cause.code}: ${what}`,
     ...(details.length === 0 ? {} : { details }),
@@ -154,6 +158,25 @@ const failureOf = (cause: unknown): CliFailure => {
     ...(cause.invocationId === null ? {} : { invocationId: cause.invocationId })
   })
 }
+
+/** The fields that the service gave, as its problem over HTTP has them. */
+const problemOf = (cause: Refusal): Readonly<Record<string, unknown>> => ({
+  code: cause.code,
+  title: cause.title,
+  status: cause.status,
+  detail: cause.message,
+  retryable: cause.retryable,
+  ...given({
+    retry_after_seconds: cause.retryAfterSeconds,
+    invocation_id: cause.invocationId,
+    violations: cause.violations.length === 0 ? null : cause.violations,
+    file: cause.file,
+    line: cause.line,
+    column: cause.column
+  })
+})
+const given = (fields: Readonly<Record<string, unknown>>) =>
+  Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== null))
 
 /** What a caller may want to know of the invocation itself. */
 const invocationDetails = ({ code, invocationId, message, retryable }: Refusal): ReadonlyArray<string> => [
@@ -174,7 +197,11 @@ interface Refusal extends Error {
   readonly status: number
   readonly title: string
   readonly retryable: boolean
+  readonly retryAfterSeconds: number | null
   readonly invocationId: string | null
+  readonly file: string | null
+  readonly line: number | null
+  readonly column: number | null
   readonly violations: ReadonlyArray<{ readonly field: string; readonly message: string }>
 }
 const isRefusal = (cause: Error): cause is Refusal => cause.name === "FunctionsError"

@@ -115,16 +115,11 @@ const mayStillComplete = (name: string, { flags }: Connection): Effect.Effect<vo
 
 /** A build that failed, with what that means for the function. */
 const nothingDeployed = (failure: CliFailure, existing: FunctionView | null): CliFailure => {
-  const { exitCode, what, details, next } = failure
+  const { next } = failure
   const serves = isInForce(existing)
     ? `; version ${existing.active_version} of ${existing.name} still serves`
     : ""
-  return new CliFailure({
-    exitCode,
-    what,
-    ...(details === undefined ? {} : { details }),
-    next: `nothing was deployed${serves}${next === undefined ? "" : `; ${next}`}`
-  })
+  return failure.but({ next: `nothing was deployed${serves}${next === undefined ? "" : `; ${next}`}` })
 }
 
 const versionsOf = (

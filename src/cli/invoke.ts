@@ -89,19 +89,14 @@ const TOLD_IN_LOG = /^FN_00[2348]: /
 
 /** The failure, and where its log lines are. */
 const withLog = (failure: CliFailure, whereabouts: Connection["whereabouts"]): Effect.Effect<CliFailure> => {
-  const { details, exitCode, invocationId, what } = failure
+  const { invocationId, what } = failure
   if (invocationId === undefined || what === null || !TOLD_IN_LOG.test(what)) return Effect.succeed(failure)
   return Effect.map(whereabouts, ({ logsDir }) => {
     const place =
       logsDir === null
         ? `in the log files of the server's machine (data/logs): grep ${invocationId} data/logs/*.jsonl`
         : `in the function's log: grep ${invocationId} ${shellWord(logsDir)}/*.jsonl`
-    return new CliFailure({
-      exitCode,
-      what,
-      ...(details === undefined ? {} : { details }),
-      next: `more of it is ${place}`
-    })
+    return failure.but({ next: `more of it is ${place}` })
   })
 }
 

@@ -109,16 +109,10 @@ export const saysSomething = (settings: RegisterInput): boolean => Object.keys(s
  * A first deployment that failed, and what is left of it: the name, with the settings that this command registered. They
  * stay, so that the code can be mended and deployed without saying them again.
  */
-export const settingsKept = (failure: CliFailure): CliFailure => {
-  const { details, exitCode, invocationId, next, what } = failure
-  return new CliFailure({
-    exitCode,
-    what,
-    ...(details === undefined ? {} : { details }),
-    next: `${next === undefined ? "" : `${next}; `}the name is registered with these settings; deploy again with other flags to change them`,
-    ...(invocationId === undefined ? {} : { invocationId })
+export const settingsKept = (failure: CliFailure): CliFailure =>
+  failure.but({
+    next: `${failure.next === undefined ? "" : `${failure.next}; `}the name is registered with these settings; deploy again with other flags to change them`
   })
-}
 
 /** The variables that a function has lost by being registered anew. */
 export const lostVariables = (before: FunctionView | null, now: FunctionView): ReadonlyArray<string> =>

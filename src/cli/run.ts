@@ -20,18 +20,21 @@ export const runCli = (args: ReadonlyArray<string>): void => {
       setTimeout(() => process.exit(ExitCode.interrupted), INTERRUPTION_MS)
     })
   }
-  fiber.addObserver((exit) => process.exit(exitCodeOf(exit)))
+  const flags = args.includes("--") ? args.slice(0, args.indexOf("--")) : args
+  fiber.addObserver((exit) => process.exit(exitCodeOf(exit, flags.includes("--json"))))
 }
 
 /** What a command gets to clear up in after Ctrl-C. */
 const INTERRUPTION_MS = 300
 
-const exitCodeOf = (exit: Exit.Exit<void, CliFailure>): number => {
+/** The exit code; what failed has been said on stderr: in words, or where JSON was asked for as one line of it. */
+const exitCodeOf = (exit: Exit.Exit<void, CliFailure>, asJson: boolean): number => {
   if (Exit.isSuccess(exit)) return ExitCode.ok
   if (Cause.isInterruptedOnly(exit.cause)) return ExitCode.interrupted
   const failure = Cause.failureOption(exit.cause)
   if (failure._tag === "Some") {
-    if (failure.value.what !== null) process.stderr.write(`${failure.value.message}\n`)
+    const { json, message, what } = failure.value
+    if (what !== null) process.stderr.write(`${asJson ? json : message}\n`)
     return failure.value.exitCode
   }
   // Not expected: here the stack is what somebody will need.

@@ -191,6 +191,60 @@ describe("a function in force", () => {
   })
 })
 
+describe("--json", () => {
+  it("tells a failure as one object on stderr, with the fields of the service's problem; stdout stays empty", async () => {
+    const source = write("json.ts", throwing)
+    for (const where of [bySocket(), byUrl()]) {
+      const { code, stderr, stdout } = await deploy(["json", source, "--json", "--memory-mb", "64"], where)
+      expect({ code, stdout }).toEqual({ code: 1, stdout: "" })
+      expect(JSON.parse(stderr)).toEqual({
+        error: {
+          code: "FN_005",
+          title: "Deployment failed",
+          status: 422,
+          detail: "json.ts:6:20: not today; nothing was deployed",
+          retryable: false,
+          file: "json.ts",
+          line: 6,
+          column: 20,
+          message: "FN_005: json.ts:6:20: not today",
+          next: `nothing was deployed; ${KEPT}`,
+          exit_code: 1
+        }
+      })
+    }
+  })
+
+  it("so also where the build fails, an argument is wrong, or no server is there", async () => {
+    const error = async (...args: ReadonlyArray<string>) => {
+      const { code, stderr, stdout } = await cli(["fn", ...args, "--json"], { cwd: folder.path })
+      expect(stdout).toBe("")
+      return { code, ...(JSON.parse(stderr) as { error: object }) }
+    }
+    const source = write("unbuilt.ts", "export default () => {\n  return ;;;)\n}\n")
+    expect(await error("build", source)).toMatchObject({
+      code: 1,
+      error: { code: "FN_005", line: 2, column: 13, details: ["unbuilt.ts:2:13: Unexpected )"], exit_code: 1 }
+    })
+    expect(await error("list", "--frob")).toEqual({
+      code: 2,
+      error: {
+        message: "bunbase fn list has no flag --frob",
+        next: expect.stringContaining("bunbase fn list --help"),
+        exit_code: 2
+      }
+    })
+    expect(await error("list", "--socket", join(folder.path, "none.sock"))).toMatchObject({
+      code: 3,
+      error: { message: expect.stringContaining("none.sock"), exit_code: 3 }
+    })
+    expect(await error("get", "nobody", ...bySocket())).toMatchObject({
+      code: 1,
+      error: { code: "FN_001", status: 404, retryable: false }
+    })
+  })
+})
+
 describe("a source without a name", () => {
   it.each([
     ["./shop", "shop"],
