@@ -1,5 +1,6 @@
 import * as fc from "fast-check"
 import type { FunctionLimits } from "../../src/domain/FunctionSpec.ts"
+import type { SchedulerParts } from "../support/ScheduledService.ts"
 import { goodManners, type Manners, startTimedOut } from "../support/ScriptedWorkers.ts"
 import { closeAmidst, type End } from "./SchedulerEnd.ts"
 import { SchedulerWorld } from "./SchedulerModel.ts"
@@ -151,13 +152,13 @@ const arbitrarySetting: fc.Arbitrary<Setting> = fc.record({
  * Any history of callers, workers and deploys keeps every guarantee. At its end the world comes to rest with nothing left
  * over, or the server closes in the middle of it, at once or at the end of its drain time.
  */
-export const schedulerKeepsItsGuarantees = (maxCommands: number) =>
+export const schedulerKeepsItsGuarantees = (maxCommands: number, parts?: () => SchedulerParts) =>
   fc.asyncProperty(
     arbitrarySetting,
     fc.commands([...happenings], { maxCommands, size: "max" }),
     fc.constantFrom<End>("rests", "rests", "rests", "rests", "closes", "drains"),
     async (setting, commands, end) => {
-      const world = new SchedulerWorld(setting)
+      const world = new SchedulerWorld(setting, parts?.())
       try {
         await fc.asyncModelRun(() => ({ model: {}, real: world }), commands)
         if (end === "rests") await world.comeToRest()

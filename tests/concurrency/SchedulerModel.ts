@@ -2,7 +2,14 @@ import { Duration, Effect, Exit } from "effect"
 import type { Outcome, Target } from "../../src/domain/Invocation.ts"
 import type { WorkerPool } from "../../src/pool/WorkerPool.ts"
 import type { Cancel } from "../../src/scheduler/Scheduler.ts"
-import { invocationOf, ScheduledService, storyOf, targetOf } from "../support/ScheduledService.ts"
+import {
+  invocationOf,
+  ScheduledService,
+  type SchedulerParts,
+  soundParts,
+  storyOf,
+  targetOf
+} from "../support/ScheduledService.ts"
 import {
   goodManners,
   type Received,
@@ -50,16 +57,16 @@ export class SchedulerWorld {
   #spawned = 0
   #returning: number
 
-  constructor(setting: Setting) {
+  constructor(setting: Setting, parts: SchedulerParts = soundParts) {
     this.setting = setting
     this.#returning = setting.returning
-    this.service = new ScheduledService({
-      maxQueueLength: setting.maxQueueLength,
-      maxQueueWait: Duration.millis(setting.maxQueueWaitMs),
-      maxWorkersTotal: setting.maxWorkersTotal,
-      maxConcurrentStarts: setting.maxConcurrentStarts,
-      cancelGrace: Duration.millis(CANCEL_GRACE_MS)
-    })
+    const { maxConcurrentStarts, maxQueueLength, maxWorkersTotal } = setting
+    const maxQueueWait = Duration.millis(setting.maxQueueWaitMs)
+    const cancelGrace = Duration.millis(CANCEL_GRACE_MS)
+    this.service = new ScheduledService(
+      { maxConcurrentStarts, maxQueueLength, maxWorkersTotal, maxQueueWait, cancelGrace },
+      parts
+    )
     const { workers } = this.service
     workers.manners = () => pick(setting.manners, this.#spawned)
     workers.onStart = () => startOf(pick(setting.starts, (this.#spawned += 1)))

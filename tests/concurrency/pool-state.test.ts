@@ -131,7 +131,7 @@ describe("the pool, told nonsense", () => {
   })
 })
 
-describe("the model itself", () => {
+describe("the model of a pool itself", () => {
   for (const { breaks, fault, machine } of brokenPools) {
     it(`catches: ${fault}`, () => {
       const result = fc.check(poolKeepsItsGuarantees(machine), { numRuns: 10_000, endOnFailure: true })

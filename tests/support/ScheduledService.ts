@@ -4,6 +4,7 @@ import { profileCapabilities } from "../../src/domain/Capabilities.ts"
 import type { FunctionLimits } from "../../src/domain/FunctionSpec.ts"
 import type { FunctionId, FunctionName, VersionId, VersionLabel } from "../../src/domain/Ids.ts"
 import type { Invocation, Outcome, Target } from "../../src/domain/Invocation.ts"
+import { MonotonicClock } from "../../src/domain/MonotonicClock.ts"
 import { type InvocationRecord, type LogEntry, LogPipeline } from "../../src/logs/LogPipeline.ts"
 import { WorkerPools, layer as workerPoolsLayer } from "../../src/pool/WorkerPools.ts"
 import { type Cancel, Scheduler, layer as schedulerLayer } from "../../src/scheduler/Scheduler.ts"
@@ -101,6 +102,24 @@ export const storyOf = (outcome: Outcome): string => {
   }
 }
 
+/** What the scheduler is made of, and the scheduler itself, each as a test of the tests may spoil it. */
+export interface SchedulerParts {
+  readonly scheduler: (sound: Scheduler["Type"]) => Scheduler["Type"]
+  readonly pools: (sound: WorkerPools["Type"]) => WorkerPools["Type"]
+  readonly clock: (sound: MonotonicClock["Type"]) => MonotonicClock["Type"]
+  readonly logs: (sound: LogPipeline["Type"]) => LogPipeline["Type"]
+  readonly config: (sound: ServerOptions) => ServerOptions
+}
+
+const sound = <A>(part: A): A => part
+export const soundParts: SchedulerParts = {
+  scheduler: sound,
+  pools: sound,
+  clock: sound,
+  logs: sound,
+  config: sound
+}
+
 /** Scheduler and pools, for real, over scripted workers and a clock that stands still. */
 export class ScheduledService {
   readonly clock = new SimulatedClock()
@@ -112,7 +131,7 @@ export class ScheduledService {
   readonly #runtime: ManagedRuntime.ManagedRuntime<Scheduler | WorkerPools, never>
   #serial = 0
 
-  constructor(options: Partial<ServerOptions> = {}) {
+  constructor(options: Partial<ServerOptions> = {}, parts: SchedulerParts = soundParts) {
     const outside = Layer.mergeAll(
       Layer.succeed(ServerConfig, { ...defaultOptions("/nowhere"), ...options }),
       this.clock.layer,
@@ -123,9 +142,20 @@ export class ScheduledService {
         flushed: Effect.void
       })
     )
-    const layer = schedulerLayer.pipe(Layer.provideMerge(workerPoolsLayer), Layer.provide(outside))
+    // The pools have theirs as they are.
+    const given = Layer.mergeAll(
+      Layer.effect(WorkerPools, Effect.map(WorkerPools, parts.pools)),
+      Layer.effect(MonotonicClock, Effect.map(MonotonicClock, parts.clock)),
+      Layer.effect(ServerConfig, Effect.map(ServerConfig, parts.config)),
+      Layer.effect(LogPipeline, Effect.map(LogPipeline, parts.logs))
+    )
+    const layer = schedulerLayer.pipe(
+      Layer.provide(given),
+      Layer.provideMerge(workerPoolsLayer),
+      Layer.provide(outside)
+    )
     this.#runtime = ManagedRuntime.make(layer)
-    this.scheduler = this.#runtime.runSync(Scheduler)
+    this.scheduler = parts.scheduler(this.#runtime.runSync(Scheduler))
     this.pools = this.#runtime.runSync(WorkerPools)
   }
 
