@@ -84,8 +84,7 @@ const invalid: ReadonlyArray<readonly [path: string, message: string]> = [
   ["/invalid/like-bad-body", "whose body is the number 5"],
   ["/invalid/like-throwing-status", "cannot be read: status getter"],
   ["/invalid/used", "already used"],
-  ["/invalid/locked", "locked or was already used"],
-  ["/invalid/too-large", "50331648 bytes"]
+  ["/invalid/locked", "locked or was already used"]
 ]
 
 const broken: ReadonlyArray<readonly [path: string, message: string]> = [
@@ -204,6 +203,14 @@ describe.each(guestRuntimes)("on %s", (runtime) => {
       expect(await guest.response({ path: "/shared" })).toMatchObject({ text: "only once" })
       expect(await guest.failure({ path: "/shared" })).toMatchObject({ code: "INVALID_RESPONSE" })
       expect(guest.violations).toEqual([])
+      expect(await guest.response({ path: "/text" })).toMatchObject({ text: "text" })
+    })
+
+    test("is refused with RESPONSE_TOO_LARGE when no line could carry it", async () => {
+      const guest = await GuestProcess.ready({ bundle: functionFixture("valid/answers.js") })
+      const error = await guest.failure({ path: "/invalid/too-large" })
+      expect(error.code).toBe("RESPONSE_TOO_LARGE")
+      expect(error.message).toContain("50331648 bytes")
       expect(await guest.response({ path: "/text" })).toMatchObject({ text: "text" })
     })
 
