@@ -130,6 +130,22 @@ describe("the answer", () => {
       expect(response.header("content-length")).toBe("1234")
     })
 
+    it.each(["/functions/hello", "/functions/unknown", "/health", "/api/functions"])(
+      "has a date, as to GET: %s",
+      async (path) => {
+        await using gateway = await startGateway({ script: replying({ body: "12345" }) })
+        for (const method of ["GET", "HEAD"]) {
+          const response = await gateway.fetch(path, { method })
+          expect(Date.parse(response.headers.get("date") ?? "none")).toBeGreaterThan(0)
+        }
+      }
+    )
+
+    it("has the date that the handler gave", async () => {
+      const date = "Tue, 15 Nov 1994 08:12:31 GMT"
+      expect((await raw({ headers: { date }, body: "12345" }, "HEAD")).header("date")).toBe(date)
+    })
+
     it("has no body, whatever the handler answered: the connection stays usable", async () => {
       await using gateway = await startGateway({
         script: replying({ body: "GET / HTTP/1.1 is not a status line" })
