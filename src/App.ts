@@ -142,7 +142,7 @@ const serve = ({ examples, options, typed }: RunOptions) =>
           yield* Context.get(context, LogPipeline).flushed
           const { runtimes } = functions
           yield* Console.log(banner({ options, typed, restored, deployed, runtimes, url: http.address.url }))
-          for (const fault of exampleFaults(deployed)) yield* Console.error(fault)
+          for (const fault of exampleFaults(deployed, typed, options)) yield* Console.error(fault)
         }).pipe(Effect.provideService(Functions.Functions, functions))
       )
 
@@ -180,14 +180,29 @@ const runtimeLines = (runtimes: RuntimesView): ReadonlyArray<string> => {
 /** Null where no examples were asked for. */
 type DeployedExamples = Either.Either<ReadonlyArray<ExampleResult>, Error> | null
 
-/** Which examples do not serve, and why. */
-const exampleFaults = (deployed: DeployedExamples): ReadonlyArray<string> => {
+/** Which examples do not serve as their files are now, and why: a line each. */
+const exampleFaults = (
+  deployed: DeployedExamples,
+  typed: RunOptions["typed"],
+  options: ServerOptions
+): ReadonlyArray<string> => {
   if (deployed === null) return []
   if (Either.isLeft(deployed)) return [`the examples were not deployed: ${deployed.left.message}`]
-  return deployed.right.flatMap((one) =>
-    one._tag === "failed" ? [`the example ${one.name} was not deployed: ${one.reason}`] : []
-  )
+  return deployed.right.flatMap((one) => {
+    if (one._tag === "failed") return [`the example ${one.name} was not deployed: ${one.reason}`]
+    if (one._tag === "deployed" || one.changed === null) return []
+    const file = `${typed.examples}/${one.file}`
+    return one.changed._tag === "broken"
+      ? [`${one.name} serves as it was deployed before; ${file} cannot be built: ${one.changed.reason}`]
+      : [
+          `${one.name} differs from ${file}; to deploy that: ${typed.command} fn deploy ${one.name} ${file}${socketFlag(options)}`
+        ]
+  })
 }
+
+/** What a line to type needs to find this server. */
+const socketFlag = ({ socketPath }: ServerOptions): string =>
+  socketPath === defaultOptions().socketPath ? "" : ` --socket ${socketPath}`
 
 /** What the server says once it is open, whole, with lines to type. */
 const banner = ({
@@ -209,7 +224,6 @@ const banner = ({
   const examples = results.filter((one) => one._tag !== "failed")
   const functions = restored + examples.filter(({ _tag }) => _tag === "deployed").length
   const shown = examples.find(({ name }) => name === "hello-world") ?? examples[0]
-  const socket = options.socketPath === defaultOptions().socketPath ? "" : ` --socket ${options.socketPath}`
   return [
     `BunBase Functions ${VERSION} is ready`,
     `  HTTP     ${url}`,
@@ -218,7 +232,12 @@ const banner = ({
     ...runtimeLines(runtimes),
     ...(shown === undefined
       ? functions === 0
-        ? ["", "Make a function:", `  ${typed.command} fn init hello`]
+        ? [
+            "",
+            "No function is deployed in this data folder (--data-dir); the default, ./data, lies where the server is started.",
+            "Make a function:",
+            `  ${typed.command} fn init hello`
+          ]
         : []
       : [
           `  examples ${examples.map(({ name }) => name).join(", ")}`,
@@ -226,7 +245,7 @@ const banner = ({
           "Call one:",
           `  curl '${localUrl(url)}/functions/${shown.name}?name=Alice'`,
           `Change ${typed.examples}/${shown.file}, then:`,
-          `  ${typed.command} fn deploy ${shown.name} ${typed.examples}/${shown.file}${socket}`
+          `  ${typed.command} fn deploy ${shown.name} ${typed.examples}/${shown.file}${socketFlag(options)}`
         ])
   ].join("\n")
 }
