@@ -1,30 +1,17 @@
 import { Deferred, Duration, Effect } from "effect"
 import * as fc from "fast-check"
-import { afterEach, describe, expect, it } from "vitest"
+import { describe, expect, it } from "vitest"
 import { Command } from "../../src/protocol/socket/Commands.ts"
-import { deploymentView, type HarnessOptions, type IpcHarness, startIpc } from "../support/IpcHarness.ts"
+import { deploymentView } from "../support/IpcHarness.ts"
+import { ipcSession } from "../support/IpcSession.ts"
 import { RawSocket, requestBytes } from "../support/RawSocket.ts"
 
 /** What the clients of the socket send is bounded in sum, whoever sends it. */
 
 const LIMIT = 400_000
 
-let harness: IpcHarness
-let clients: Array<RawSocket> = []
-const start = async (options: HarnessOptions = {}) => {
-  harness = await startIpc({ maxBufferedBytes: LIMIT, ...options })
-}
-const open = async (): Promise<RawSocket> => {
-  const client = await RawSocket.open(harness.path)
-  clients.push(client)
-  return client
-}
-afterEach(async () => {
-  for (const client of clients) client.leave()
-  clients = []
-  await harness.bodies.empty()
-  await harness.stop()
-})
+const ipc = ipcSession({ maxBufferedBytes: LIMIT }, ({ bodies }) => bodies.empty())
+const { open, start } = ipc
 
 const invokeWith = (id: number, bodyBytes: number): Uint8Array =>
   requestBytes(id, Command.INVOKE, {
@@ -42,7 +29,7 @@ describe("when the payloads of others take all the room", () => {
     const big = invokeWith(1, 200_000)
     // Its head and a little more: nothing but the length says what is to come.
     slow.write(big.subarray(0, 100))
-    await harness.bodies.holds(payloadLength(big))
+    await ipc.harness.bodies.holds(payloadLength(big))
 
     client.write(invokeWith(2, 150_000))
     const { payload, status } = await client.answerTo(2)
@@ -52,9 +39,9 @@ describe("when the payloads of others take all the room", () => {
     expect((await client.ask(3, Command.PING)).status).toBe("OK")
 
     slow.leave()
-    await harness.bodies.empty()
+    await ipc.harness.bodies.empty()
     client.write(invokeWith(4, 150_000))
-    const { answer, invocation } = await harness.submissions.next()
+    const { answer, invocation } = await ipc.harness.submissions.next()
     expect(invocation.body?.length).toBe(150_000)
     answer()
     expect((await client.answerTo(4)).status).toBe("OK")
@@ -65,7 +52,7 @@ describe("when the payloads of others take all the room", () => {
     const client = await open()
     client.write(invokeWith(1, 5000).subarray(0, 200))
     expect((await client.answerTo(1)).payload["code"]).toBe("FN_007")
-    await harness.pass("12 seconds")
+    await ipc.harness.pass("12 seconds")
     await client.closed
   })
 })
@@ -76,20 +63,20 @@ describe("a payload has its place", () => {
     const client = await open()
     const frame = invokeWith(1, 100_000)
     client.write(frame)
-    const { answer } = await harness.submissions.next()
-    expect(harness.bodies.budget.held()).toBe(payloadLength(frame))
+    const { answer } = await ipc.harness.submissions.next()
+    expect(ipc.harness.bodies.budget.held()).toBe(payloadLength(frame))
     answer()
     await client.answerTo(1)
-    expect(harness.bodies.budget.held()).toBe(0)
+    expect(ipc.harness.bodies.budget.held()).toBe(0)
   })
 
   it("until its client goes away, and the invocation then lets go of the body", async () => {
     await start()
     const client = await open()
     client.write(invokeWith(1, 100_000))
-    const { cancelled, invocation } = await harness.submissions.next()
+    const { cancelled, invocation } = await ipc.harness.submissions.next()
     client.leave()
-    await harness.bodies.empty()
+    await ipc.harness.bodies.empty()
     expect([cancelled(), invocation.body]).toEqual([true, null])
   })
 
@@ -117,9 +104,9 @@ describe("a payload has its place", () => {
     const other = await open()
     other.write(invokeWith(2, 100_000))
     expect((await other.answerTo(2)).payload["code"]).toBe("FN_007")
-    expect(harness.bodies.budget.held()).toBe(payloadLength(frame))
+    expect(ipc.harness.bodies.budget.held()).toBe(payloadLength(frame))
     Effect.runSync(Deferred.succeed(gate, undefined))
-    await harness.bodies.empty()
+    await ipc.harness.bodies.empty()
   })
 })
 
@@ -140,7 +127,7 @@ it("nothing leaks, whatever clients do beside each other", { timeout: 60_000 }, 
     fc.asyncProperty(fc.array(client, { minLength: 1, maxLength: 6 }), async (plans) => {
       await Promise.all(
         plans.map(async (plan) => {
-          const raw = await RawSocket.open(harness.path)
+          const raw = await RawSocket.open(ipc.harness.path)
           let due = 0
           for (const { bytes, sent } of plan) {
             const frame = invokeWith((serial += 1), bytes)
@@ -154,9 +141,9 @@ it("nothing leaks, whatever clients do beside each other", { timeout: 60_000 }, 
           raw.leave()
         })
       )
-      await harness.bodies.empty()
+      await ipc.harness.bodies.empty()
     }),
     { numRuns: 40 }
   )
-  expect(harness.bodies.most()).toBeGreaterThan(0)
+  expect(ipc.harness.bodies.most()).toBeGreaterThan(0)
 })

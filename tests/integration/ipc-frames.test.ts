@@ -1,30 +1,16 @@
 import { Duration } from "effect"
 import * as fc from "fast-check"
-import { afterEach, describe, expect, it } from "vitest"
+import { describe, expect, it } from "vitest"
 import { Command } from "../../src/protocol/socket/Commands.ts"
 import { until } from "../support/Api.ts"
 import { frameFixtures } from "../support/FrameFixtures.ts"
-import { type HarnessOptions, type IpcHarness, startIpc } from "../support/IpcHarness.ts"
+import { type HarnessOptions } from "../support/IpcHarness.ts"
+import { invokeHello, ipcSession } from "../support/IpcSession.ts"
 import { RawSocket, requestBytes } from "../support/RawSocket.ts"
 
-let harness: IpcHarness
-let clients: Array<RawSocket> = []
+const ipc = ipcSession()
+const { open, start } = ipc
 
-const start = async (options: HarnessOptions = {}) => {
-  harness = await startIpc(options)
-}
-const open = async (): Promise<RawSocket> => {
-  const client = await RawSocket.open(harness.path)
-  clients.push(client)
-  return client
-}
-afterEach(async () => {
-  for (const client of clients) client.leave()
-  clients = []
-  await harness.stop()
-})
-
-const invokeHello = { function_id: "hello-world", method: "GET", path: "/" }
 const echo: HarnessOptions["onSubmit"] = ({ answer, invocation }) => {
   answer({ body: invocation.body ?? new Uint8Array(0) })
   return true
@@ -87,9 +73,9 @@ describe("frames on the socket", () => {
     const ids = [1n, 2n ** 64n - 1n, 2n ** 53n + 1n]
     for (const id of ids) client.send(id, Command.INVOKE, { ...invokeHello, path: `/${id}` })
     const submissions = [
-      await harness.submissions.next(),
-      await harness.submissions.next(),
-      await harness.submissions.next()
+      await ipc.harness.submissions.next(),
+      await ipc.harness.submissions.next(),
+      await ipc.harness.submissions.next()
     ]
     for (const { answer, invocation } of submissions.toReversed()) {
       answer({ body: new TextEncoder().encode(invocation.path) })
@@ -138,7 +124,7 @@ describe("frames on the socket", () => {
     await start()
     const client = await open()
     client.send(1, Command.INVOKE, invokeHello)
-    const { answer } = await harness.submissions.next()
+    const { answer } = await ipc.harness.submissions.next()
     answer({ body: new Uint8Array(13 << 20) })
     const { payload, status } = await client.answerTo(1)
     expect([status, payload["success"], payload["code"]]).toEqual(["OK", false, "FN_004"])
@@ -165,7 +151,7 @@ describe("frames on the socket", () => {
           { maxLength: 6 }
         ),
         async (pieces) => {
-          const client = await RawSocket.open(harness.path)
+          const client = await RawSocket.open(ipc.harness.path)
           for (const piece of pieces) client.write(piece)
           client.socket.end()
           await client.closed
@@ -176,10 +162,10 @@ describe("frames on the socket", () => {
       { numRuns: 150 }
     )
     await until(
-      async () => harness.server.connections(),
+      async () => ipc.harness.server.connections(),
       (count) => count === 1
     )
-    expect(harness.server.inFlight()).toBe(0)
+    expect(ipc.harness.server.inFlight()).toBe(0)
   })
 })
 
@@ -215,7 +201,7 @@ describe("a peer that does not keep up", () => {
     const count = 40
     for (let id = 1; id <= count; id++) slow.send(id, Command.INVOKE, invokeHello)
     for (let id = 1; id <= count; id++)
-      (await harness.submissions.next()).answer({ body: new Uint8Array(1 << 20) })
+      (await ipc.harness.submissions.next()).answer({ body: new Uint8Array(1 << 20) })
     slow.socket.resume()
     const answers = await slow.answered(count)
     const dropped = answers.filter(({ status }) => status === "ERROR")
@@ -231,16 +217,16 @@ describe("a peer that does not keep up", () => {
     expect((await whole.ask(1, Command.PING)).status).toBe("OK")
     stalls.write(frame.subarray(0, 2))
     trickles.write(frame.subarray(0, 14))
-    await harness.pass(0)
+    await ipc.harness.pass(0)
     await settled(whole)
-    await harness.pass("20 seconds")
+    await ipc.harness.pass("20 seconds")
     trickles.write(frame.subarray(14, 15))
     await settled(whole)
     expect([stalls.isClosed, trickles.isClosed]).toEqual([false, false])
-    await harness.pass("14 seconds")
+    await ipc.harness.pass("14 seconds")
     await Promise.all([stalls.closed, trickles.closed])
     expect(whole.isClosed).toBe(false)
-    expect(harness.logged).toHaveLength(2)
+    expect(ipc.harness.logged).toHaveLength(2)
   })
 
   it("is cut off when it does not read its answers for too long", async () => {
@@ -248,14 +234,14 @@ describe("a peer that does not keep up", () => {
     const [whole, deaf] = [await open(), await open()]
     deaf.socket.pause()
     deaf.send(1, Command.INVOKE, invokeHello)
-    const { answer } = await harness.submissions.next()
+    const { answer } = await ipc.harness.submissions.next()
     answer({ body: new Uint8Array(4 << 20) })
-    await harness.pass("34 seconds")
+    await ipc.harness.pass("34 seconds")
     await until(
-      async () => harness.server.connections(),
+      async () => ipc.harness.server.connections(),
       (count) => count === 1
     )
-    expect(harness.server.inFlight()).toBe(0)
+    expect(ipc.harness.server.inFlight()).toBe(0)
     expect((await whole.ask(2, Command.PING)).status).toBe("OK")
   })
 
@@ -263,8 +249,8 @@ describe("a peer that does not keep up", () => {
     await start({ testClock: true })
     const client = await open()
     client.send(1, Command.INVOKE, invokeHello)
-    const { answer } = await harness.submissions.next()
-    await harness.pass("10 minutes")
+    const { answer } = await ipc.harness.submissions.next()
+    await ipc.harness.pass("10 minutes")
     answer()
     expect((await client.answerTo(1)).status).toBe("OK")
   })

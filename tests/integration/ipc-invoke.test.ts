@@ -1,37 +1,16 @@
-import { afterEach, describe, expect, it } from "vitest"
+import { describe, expect, it } from "vitest"
 import { ColdStartTimeout, ExecutionTimeout, FunctionNotFound } from "../../src/domain/Errors.ts"
 import { Command } from "../../src/protocol/socket/Commands.ts"
 import { until } from "../support/Api.ts"
-import {
-  type HarnessOptions,
-  type IpcHarness,
-  startIpc,
-  type Submission,
-  target
-} from "../support/IpcHarness.ts"
-import { RawSocket } from "../support/RawSocket.ts"
+import { type Submission, target } from "../support/IpcHarness.ts"
+import { invokeHello, ipcSession } from "../support/IpcSession.ts"
 
-let harness: IpcHarness
-let clients: Array<RawSocket> = []
+const ipc = ipcSession()
+const { open, start } = ipc
 
-const start = async (options: HarnessOptions = {}) => {
-  harness = await startIpc(options)
-}
-const open = async (): Promise<RawSocket> => {
-  const client = await RawSocket.open(harness.path)
-  clients.push(client)
-  return client
-}
-afterEach(async () => {
-  for (const client of clients) client.leave()
-  clients = []
-  await harness.stop()
-})
-
-const invokeHello = { function_id: "hello-world", method: "GET", path: "/" }
 const many = async (count: number): Promise<ReadonlyArray<Submission>> => {
   const submissions: Array<Submission> = []
-  while (submissions.length < count) submissions.push(await harness.submissions.next())
+  while (submissions.length < count) submissions.push(await ipc.harness.submissions.next())
   return submissions
 }
 
@@ -48,7 +27,7 @@ describe("INVOKE", () => {
       body: btoa("hello"),
       deadline_ms: 500
     })
-    const { answer, invocation } = await harness.submissions.next()
+    const { answer, invocation } = await ipc.harness.submissions.next()
     expect({ ...invocation, headers: { ...invocation.headers } }).toEqual({
       id: "mine",
       method: "PUT",
@@ -124,7 +103,7 @@ describe("INVOKE", () => {
     })
     const client = await open()
     expect((await client.ask(1, Command.INVOKE, invokeHello)).payload["code"]).toBe("FN_008")
-    expect(harness.server.inFlight()).toBe(0)
+    expect(ipc.harness.server.inFlight()).toBe(0)
   })
 
   it("is understood by a client that reads maps of strings and integers only", async () => {
@@ -139,7 +118,7 @@ describe("INVOKE", () => {
       path: "/",
       query: null
     })
-    const { answer } = await harness.submissions.next()
+    const { answer } = await ipc.harness.submissions.next()
     answer({ headers: { vary: ["a", "b"] }, body: new TextEncoder().encode("hi"), executionMs: 0.7 })
     const { payload, status } = await client.answerTo(1)
     expect(status).toBe("OK")
@@ -160,7 +139,7 @@ describe("INVOKE", () => {
     expect(await client.answerTo(1025)).toMatchObject({ status: "ERROR", payload: { code: "FN_007" } })
     const submissions = await many(1024)
     other.send(1, Command.INVOKE, invokeHello)
-    ;(await harness.submissions.next()).answer()
+    ;(await ipc.harness.submissions.next()).answer()
     expect((await other.answerTo(1)).status).toBe("OK")
     for (const { answer } of submissions) answer()
     expect((await client.answered(1025)).filter(({ status }) => status === "OK")).toHaveLength(1024)
@@ -186,7 +165,7 @@ describe("INVOKE", () => {
     expect(stays?.cancelled()).toBe(false)
     stays?.answer()
     expect((await stayer.answerTo(1)).status).toBe("OK")
-    expect(harness.server.inFlight()).toBe(0)
+    expect(ipc.harness.server.inFlight()).toBe(0)
   })
 
   it("notices that a client leaves that was not being read from", async () => {
@@ -204,9 +183,9 @@ describe("INVOKE", () => {
       (cancelled) => cancelled === true
     )
     await until(
-      async () => harness.server.connections(),
+      async () => ipc.harness.server.connections(),
       (count) => count === 0
     )
-    expect(harness.server.inFlight()).toBe(0)
+    expect(ipc.harness.server.inFlight()).toBe(0)
   })
 })

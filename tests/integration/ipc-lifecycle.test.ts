@@ -1,37 +1,22 @@
 import { existsSync, readdirSync } from "node:fs"
-import { afterEach, describe, expect, it } from "vitest"
+import { describe, expect, it } from "vitest"
 import { Command } from "../../src/protocol/socket/Commands.ts"
 import { until } from "../support/Api.ts"
-import { type HarnessOptions, type IpcHarness, startIpc } from "../support/IpcHarness.ts"
+import { invokeHello, ipcSession } from "../support/IpcSession.ts"
 import { RawSocket } from "../support/RawSocket.ts"
 
-let harness: IpcHarness
-let clients: Array<RawSocket> = []
+const ipc = ipcSession()
+const { open, start } = ipc
 
-const start = async (options: HarnessOptions = {}) => {
-  harness = await startIpc(options)
-}
-const open = async (): Promise<RawSocket> => {
-  const client = await RawSocket.open(harness.path)
-  clients.push(client)
-  return client
-}
-afterEach(async () => {
-  for (const client of clients) client.leave()
-  clients = []
-  await harness.stop()
-})
-
-const invokeHello = { function_id: "hello-world", method: "GET", path: "/" }
 describe("connections", () => {
   it("come and go by the thousand and leave nothing behind", async () => {
     await start()
     const files = () => readdirSync("/proc/self/fd").length
     const before = files()
     for (let round = 0; round < 4; round++) {
-      const opened = await Promise.all(Array.from({ length: 250 }, () => RawSocket.open(harness.path)))
+      const opened = await Promise.all(Array.from({ length: 250 }, () => RawSocket.open(ipc.harness.path)))
       await Promise.all(opened.map((client, id) => client.ask(id + 1, Command.PING)))
-      expect(harness.server.connections()).toBe(250)
+      expect(ipc.harness.server.connections()).toBe(250)
       for (const [index, client] of opened.entries()) {
         if (index % 2 === 0) client.leave()
         else client.socket.end()
@@ -41,15 +26,15 @@ describe("connections", () => {
     const all: Array<RawSocket> = []
     // In fours, because no more may wait to be accepted than the kernel's line is long.
     for (let round = 0; round < 4; round++) {
-      all.push(...(await Promise.all(Array.from({ length: 250 }, () => RawSocket.open(harness.path)))))
+      all.push(...(await Promise.all(Array.from({ length: 250 }, () => RawSocket.open(ipc.harness.path)))))
     }
     await until(
-      async () => harness.server.connections(),
+      async () => ipc.harness.server.connections(),
       (count) => count === 1000
     )
     for (const client of all) client.leave()
     await until(
-      async () => harness.server.connections(),
+      async () => ipc.harness.server.connections(),
       (count) => count === 0
     )
     await until(
@@ -66,7 +51,7 @@ describe("connections", () => {
     expect(third.answers).toMatchObject([{ id: 0n, status: "ERROR", payload: { code: "FN_007" } }])
     one?.leave()
     await until(
-      async () => harness.server.connections(),
+      async () => ipc.harness.server.connections(),
       (count) => count === 1
     )
     const fourth = await open()
@@ -79,14 +64,14 @@ describe("drain", () => {
     await start()
     const [client, idle] = [await open(), await open()]
     client.send(1, Command.INVOKE, invokeHello)
-    const { answer } = await harness.submissions.next()
+    const { answer } = await ipc.harness.submissions.next()
     let over = false
-    const drained = harness.drain().then(() => (over = true))
+    const drained = ipc.harness.drain().then(() => (over = true))
     await until(
-      async () => existsSync(harness.path),
+      async () => existsSync(ipc.harness.path),
       (there) => !there
     )
-    await expect(RawSocket.open(harness.path)).rejects.toMatchObject({ code: "ENOENT" })
+    await expect(RawSocket.open(ipc.harness.path)).rejects.toMatchObject({ code: "ENOENT" })
     expect(await idle.ask(1, Command.INVOKE, invokeHello)).toMatchObject({
       status: "ERROR",
       payload: { code: "FN_008" }
@@ -103,15 +88,15 @@ describe("drain", () => {
     const client = await open()
     client.socket.pause()
     client.send(1, Command.INVOKE, invokeHello)
-    const { answer } = await harness.submissions.next()
+    const { answer } = await ipc.harness.submissions.next()
     answer({ body: new Uint8Array(4 << 20) })
     let over = false
-    const drained = harness.drain().then(() => (over = true))
+    const drained = ipc.harness.drain().then(() => (over = true))
     await until(
-      async () => existsSync(harness.path),
+      async () => existsSync(ipc.harness.path),
       (there) => !there
     )
-    expect([over, harness.server.inFlight()]).toEqual([false, 1])
+    expect([over, ipc.harness.server.inFlight()]).toEqual([false, 1])
     client.socket.resume()
     await drained
     expect((await client.answerTo(1)).status).toBe("OK")
@@ -119,15 +104,15 @@ describe("drain", () => {
 
   it("is over at once where nothing is in flight, and can be asked for twice", async () => {
     await start()
-    await Promise.all([harness.drain(), harness.drain()])
+    await Promise.all([ipc.harness.drain(), ipc.harness.drain()])
   })
 
   it("need not have been: closing gives up what is in flight and ends all connections", async () => {
     await start()
     const client = await open()
     client.send(1, Command.INVOKE, invokeHello)
-    const { cancelled } = await harness.submissions.next()
-    await harness.stop()
+    const { cancelled } = await ipc.harness.submissions.next()
+    await ipc.harness.stop()
     await client.closed
     expect(cancelled()).toBe(true)
   })

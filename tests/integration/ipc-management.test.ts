@@ -1,38 +1,15 @@
 import { Deferred, Effect } from "effect"
-import { afterEach, describe, expect, it } from "vitest"
+import { describe, expect, it } from "vitest"
 import { InvalidRequest, type ManagementError } from "../../src/domain/Errors.ts"
 import { Command } from "../../src/protocol/socket/Commands.ts"
 import { MAX_PAYLOAD_BYTES } from "../../src/protocol/socket/Frame.ts"
 import { until } from "../support/Api.ts"
-import {
-  deploymentView,
-  functionView,
-  type HarnessOptions,
-  type IpcHarness,
-  startIpc,
-  target,
-  versionView
-} from "../support/IpcHarness.ts"
-import { RawSocket } from "../support/RawSocket.ts"
+import { deploymentView, functionView, target, versionView } from "../support/IpcHarness.ts"
+import { invokeHello, ipcSession } from "../support/IpcSession.ts"
 
-let harness: IpcHarness
-let clients: Array<RawSocket> = []
+const ipc = ipcSession()
+const { open, start } = ipc
 
-const start = async (options: HarnessOptions = {}) => {
-  harness = await startIpc(options)
-}
-const open = async (): Promise<RawSocket> => {
-  const client = await RawSocket.open(harness.path)
-  clients.push(client)
-  return client
-}
-afterEach(async () => {
-  for (const client of clients) client.leave()
-  clients = []
-  await harness.stop()
-})
-
-const invokeHello = { function_id: "hello-world", method: "GET", path: "/" }
 describe("management commands", () => {
   it("answer as the documents say", async () => {
     await start()
@@ -142,9 +119,9 @@ describe("management commands", () => {
     const { payload } = await client.ask(1, Command.REGISTER_FUNCTION, { name: "a" })
     expect(payload["code"]).toBe("FN_004")
     expect(JSON.stringify(payload)).not.toContain("secret detail")
-    expect(harness.logged.join()).toContain("secret detail")
+    expect(ipc.harness.logged.join()).toContain("secret detail")
     expect((await client.ask(2, Command.LIST_FUNCTIONS)).payload["error"]).toBe("x: no")
-    expect(harness.server.inFlight()).toBe(0)
+    expect(ipc.harness.server.inFlight()).toBe(0)
   })
 
   it("run a few at a time, wait in a bounded line, and hold up nothing else", async () => {
@@ -165,7 +142,7 @@ describe("management commands", () => {
     for (let id = 1; id <= 6; id++) client.send(id, Command.DEPLOY_FUNCTION, request)
     expect((await client.answerTo(6)).payload["code"]).toBe("FN_007")
     client.send(7, Command.INVOKE, invokeHello)
-    ;(await harness.submissions.next()).answer()
+    ;(await ipc.harness.submissions.next()).answer()
     expect((await client.answerTo(7)).status).toBe("OK")
     expect(running).toBe(2)
     Effect.runSync(Deferred.succeed(gate, undefined))
@@ -194,12 +171,12 @@ describe("management commands", () => {
     )
     client.leave()
     await until(
-      async () => harness.server.connections(),
+      async () => ipc.harness.server.connections(),
       (count) => count === 0
     )
-    expect(harness.server.inFlight()).toBe(2)
+    expect(ipc.harness.server.inFlight()).toBe(2)
     Effect.runSync(Deferred.succeed(gate, undefined))
-    await harness.drain()
+    await ipc.harness.drain()
     expect(events).toEqual(["begun first", "done first"])
   })
 })
