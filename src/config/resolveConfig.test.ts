@@ -1,43 +1,26 @@
-import { Duration, Effect, Exit, Redacted } from "effect"
+import { Duration } from "effect"
 import fc from "fast-check"
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs"
-import { tmpdir } from "node:os"
+import { mkdirSync } from "node:fs"
 import { join } from "node:path"
 import { afterEach, beforeEach, describe, expect, it } from "vitest"
-import { ConfigInvalid, type ConfigViolation } from "./ConfigInvalid.ts"
+import { ConfigUnderTest } from "../../tests/support/ConfigUnderTest.ts"
+import { ConfigInvalid } from "./ConfigInvalid.ts"
 import { serverOptions } from "./OptionTable.ts"
 import { renderConfig } from "./renderConfig.ts"
-import { resolveConfig, writtenValue, type ConfigSources, type ResolvedConfig } from "./resolveConfig.ts"
+import { writtenValue } from "./resolveConfig.ts"
 import { defaultOptions } from "./ServerConfig.ts"
 
+let config: ConfigUnderTest
 let folder: string
 beforeEach(() => {
-  folder = mkdtempSync(join(tmpdir(), "bunbase-config-"))
+  config = new ConfigUnderTest()
+  folder = config.folder
 })
-afterEach(() => {
-  rmSync(folder, { recursive: true })
-})
+afterEach(() => config.remove())
 
-const sources = (partial: Partial<ConfigSources> = {}): ConfigSources => ({
-  flags: {},
-  env: {},
-  cwd: folder,
-  ...partial
-})
-const resolved = (partial?: Partial<ConfigSources>): Promise<ResolvedConfig> =>
-  Effect.runPromise(resolveConfig(sources(partial)))
-const refused = async (partial: Partial<ConfigSources>): Promise<ReadonlyArray<ConfigViolation>> => {
-  const exit = await Effect.runPromiseExit(resolveConfig(sources(partial)))
-  if (Exit.isSuccess(exit)) throw new Error("the configuration was accepted")
-  if (exit.cause._tag === "Fail" && exit.cause.error instanceof ConfigInvalid)
-    return exit.cause.error.violations
-  throw new Error(String(exit.cause))
-}
-const configFile = (content: unknown, name = "bunbase.json"): string => {
-  const path = join(folder, name)
-  writeFileSync(path, typeof content === "string" ? content : JSON.stringify(content))
-  return path
-}
+const resolved: ConfigUnderTest["resolved"] = (partial) => config.resolved(partial)
+const refused: ConfigUnderTest["refused"] = (partial) => config.refused(partial)
+const configFile: ConfigUnderTest["file"] = (content, name) => config.file(content, name)
 
 describe("the option table", () => {
   it("covers every field of ServerOptions once", () => {
@@ -271,104 +254,6 @@ describe("resolveConfig", () => {
     ["", "this is not JSON: line 1, column 1: expected a value, the text ends here"]
   ])("names the place in a broken file %j", async (content, message) => {
     expect(await refused({ flags: { config: configFile(content) } })).toMatchObject([{ message }])
-  })
-})
-
-describe("rules between options", () => {
-  it("warm ≤ max ≤ total", async () => {
-    expect(
-      await refused({
-        flags: { "max-workers": "300" },
-        env: { FUNCTIONS_WARM_WORKERS: "301" }
-      })
-    ).toEqual([
-      {
-        field: "warm_workers",
-        origin: { source: "environment", name: "FUNCTIONS_WARM_WORKERS" },
-        value: 301,
-        message: "must not be above max_workers = 300 (--max-workers); lower the one or raise the other"
-      },
-      {
-        field: "max_workers",
-        origin: { source: "flag", name: "--max-workers" },
-        value: 300,
-        message:
-          "must not be above max_workers_total = 200 (default; --max-workers-total sets it); lower the one or raise the other"
-      }
-    ])
-  })
-
-  it("another address than loopback needs a key", async () => {
-    for (const host of ["0.0.0.0", "::", "example.com", "192.168.1.4", "126.0.0.1"]) {
-      expect(await refused({ flags: { "http-host": host } })).toMatchObject([
-        { field: "http_host", value: host }
-      ])
-    }
-    for (const host of ["127.0.0.1", "127.9.9.9", "::1", "0:0:0:0:0:0:0:1", "localhost", "LOCALHOST"]) {
-      expect((await resolved({ flags: { "http-host": host } })).options.httpHost).toBe(host)
-    }
-    const key = "0123456789abcdef"
-    const { options } = await resolved({
-      flags: { "http-host": "0.0.0.0" },
-      env: { FUNCTIONS_API_KEY: key }
-    })
-    expect(options.apiKey && Redacted.value(options.apiKey)).toBe(key)
-  })
-
-  it("the socket's path fits the system", async () => {
-    const fits = `/${"s".repeat(106)}`
-    expect((await resolved({ flags: { socket: fits } })).options.socketPath).toBe(fits)
-    expect(await refused({ flags: { socket: `${fits}s` } })).toMatchObject([
-      {
-        field: "socket",
-        message: "a socket's path has at most 107 bytes, and this one has 108; choose a shorter one"
-      }
-    ])
-  })
-
-  it("the socket's folder is there, or is the server's own", async () => {
-    const kindOf = (path: string) =>
-      path === "/run" ? "folder" : path === "/etc/passwd" ? "other" : "nothing"
-    expect(await refused({ flags: { socket: "/rnu/x.sock" }, kindOf })).toMatchObject([
-      {
-        field: "socket",
-        value: "/rnu/x.sock",
-        message: "there is no folder /rnu; correct the path, or make the folder first"
-      }
-    ])
-    expect(await refused({ flags: { socket: "/etc/passwd/x.sock" }, kindOf })).toMatchObject([
-      { field: "socket", message: "/etc/passwd is not a folder; correct the path" }
-    ])
-    for (const socket of ["/run/x.sock", "data/x.sock", "data/run/x.sock"])
-      expect((await resolved({ flags: { socket }, kindOf })).options.socketPath).toContain("x.sock")
-  })
-
-  it("a fault between options tells how each of them is set, and quotes texts", async () => {
-    const violations = await refused({
-      flags: { "max-workers-total": "5", "metadata-db": "m.db", "logs-db": "m.db" }
-    })
-    const { message } = new ConfigInvalid({ violations })
-    expect(message).toContain(
-      "  max_workers = 10 (default; --max-workers sets it): must not be above max_workers_total = 5 (--max-workers-total);"
-    )
-    expect(message).toContain(`must not be the same as logs_db = "${join(folder, "m.db")}" (--logs-db);`)
-  })
-
-  it("databases and folders do not share a place", async () => {
-    expect(await refused({ flags: { "metadata-db": "data/logs.db" } })).toMatchObject([
-      { field: "metadata_db" }
-    ])
-    expect(await refused({ flags: { "logs-dir": "data/bundles/logs" } })).toMatchObject([
-      { field: "logs_dir" }
-    ])
-    expect(await refused({ flags: { "bundles-dir": "." } })).not.toHaveLength(0)
-    expect(await refused({ flags: { "metadata-db": "data/bundles/x.db" } })).toMatchObject([
-      { field: "metadata_db" }
-    ])
-  })
-
-  it("is not asked about values that are wrong by themselves", async () => {
-    expect(await refused({ flags: { "max-workers": "0", "warm-workers": "5" } })).toHaveLength(1)
   })
 })
 

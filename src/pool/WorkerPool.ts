@@ -1,5 +1,5 @@
-import { Cause, Deferred, Effect, Exit, FiberId, Option } from "effect"
-import { ColdStartTimeout, type DeploymentFailed, type InvocationError } from "../domain/Errors.ts"
+import { Deferred, Effect, FiberId } from "effect"
+import type { ColdStartTimeout, DeploymentFailed, InvocationError } from "../domain/Errors.ts"
 import type { WorkerId } from "../domain/Ids.ts"
 import type { Invocation, Target } from "../domain/Invocation.ts"
 import type { MonotonicClock } from "../domain/MonotonicClock.ts"
@@ -8,15 +8,11 @@ import type { WorkerCounts } from "../protocol/Management.ts"
 import type { ResponsePayload } from "../protocol/worker/Wire.ts"
 import { fromFault, fromWorkerError, headlineOf } from "../worker/invocationError.ts"
 import type { WorkerAnswer } from "../worker/WorkerAnswer.ts"
-import {
-  type StartFailure,
-  type Worker,
-  type WorkerSpawner,
-  WorkerStartFailed
-} from "../worker/WorkerSpawner.ts"
+import type { StartFailure, Worker, WorkerSpawner } from "../worker/WorkerSpawner.ts"
 import { poolLimits } from "./poolLimits.ts"
 import * as PoolState from "./PoolState.ts"
 import type { StartBudget } from "./StartBudget.ts"
+import { startFailureOf, unavailableBecause } from "./startFailure.ts"
 import { type Occupied, Use, type UseOwner } from "./Use.ts"
 
 /** Who gives the pool work: the scheduler. Both are called synchronously, after the pool's state has been changed. */
@@ -341,13 +337,7 @@ export class WorkerPool {
   }
 
   #failure(): ColdStartTimeout | DeploymentFailed {
-    const failure = this.#lastFailure
-    if (failure?._tag === "DeploymentFailed") return failure
-    const waitMs = this.#state.backoffUntil - this.#services.clock.now()
-    return new ColdStartTimeout({
-      reason: failure === null ? "no worker could be started" : failure.reason,
-      retryAfterSeconds: Math.max(1, Math.ceil(waitMs / 1000))
-    })
+    return unavailableBecause(this.#lastFailure, this.#state.backoffUntil - this.#services.clock.now())
   }
 
   #condemn(id: WorkerId, why: PoolState.StopCause): void {
@@ -384,18 +374,3 @@ export class WorkerPool {
     }
   }
 }
-
-/** Why a worker never got ready; whatever went wrong, its place in the pool and in the budget is free again. */
-const startFailureOf = (exit: Exit.Exit<void, StartFailure>): StartFailure | null =>
-  Exit.match(exit, {
-    onSuccess: () => null,
-    onFailure: (cause) =>
-      Option.getOrElse(
-        Cause.failureOption(cause),
-        () =>
-          new WorkerStartFailed({
-            kind: "spawn",
-            reason: `the worker could not be started: ${Cause.pretty(cause)}`
-          })
-      )
-  })
