@@ -15,7 +15,7 @@ import { SetupError, report, root, seconds } from "./setup/project.mjs"
 
 /**
  * What there is to do, in order. A step is `{ name, ready, run }`: `ready()` says cheaply whether it is done, `run()`
- * does it and throws a SetupError, with what to do about it, when it cannot.
+ * does it and throws a SetupError, with what to do about it, when it cannot; false where the set-up goes on without it.
  */
 const steps = [packagesStep, bunStep, commandStep, nativeStep]
 
@@ -48,9 +48,10 @@ const main = async () => {
     for (const step of steps) {
       if (step.ready()) continue
       const stepStarted = performance.now()
-      await step.run()
+      const said = await step.run()
       if (!step.ready()) throw new SetupError(`${step.name}: done, but the result is not as expected.`)
-      report(`${step.name}: done (${seconds(stepStarted)})`)
+      // Goes on without it, and has said why.
+      if (said !== false) report(`${step.name}: done (${seconds(stepStarted)})`)
     }
   } finally {
     release()

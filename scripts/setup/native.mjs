@@ -276,6 +276,8 @@ export const nativeStep = {
       if (error.output) process.stderr.write(`${error.output.trimEnd()}\n\n`)
       report(`Native worker: not built, so there is no runtime quickjs-ng: ${error.message}`)
       for (const line of error.whatToDo) report(`  ${line}`)
+      return false
     }
+    return true
   }
 }

@@ -28,9 +28,15 @@ import { Router } from "../router/Router.ts"
 import { Scheduler } from "../scheduler/Scheduler.ts"
 import type { Bundle } from "../store/BundleSource.ts"
 import { BundleStore, type Provenance } from "../store/BundleStore.ts"
-import { MetadataStore, versionTaken } from "../store/MetadataStore.ts"
+import { MetadataStore, nameTaken, versionTaken } from "../store/MetadataStore.ts"
 import { AvailableRuntimes, runtimesView } from "./AvailableRuntimes.ts"
-import { functionView, settingsViolations, targetOf, versionView } from "./FunctionInForce.ts"
+import {
+  effectiveLimits,
+  functionView,
+  settingsViolations,
+  targetOf,
+  versionView
+} from "./FunctionInForce.ts"
 import { makeTurns } from "./Turns.ts"
 
 /** The control plane's use cases, the same for HTTP, socket and CLI. */
@@ -116,6 +122,12 @@ const make = Effect.gen(function* () {
       ]
       if (violations.length > 0) return yield* new InvalidRequest({ violations })
       const before = yield* known(input.name)
+      // The store would refuse it too, but knows no defaults.
+      const refusal =
+        before === null || before.active_version_id === null
+          ? null
+          : nameTaken(before, input, { ...effectiveLimits(before.settings, config) })
+      if (refusal !== null) return yield* refusal
       const record = yield* metadata.registerFunction(input)
       router.announce(record.id, record.name)
       const changed = before === null ? [] : registrationDifferences(before, input)

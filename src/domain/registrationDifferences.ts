@@ -11,9 +11,9 @@ const keysOf = (...fields: ReadonlyArray<Fields>): ReadonlyArray<string> => [
 /** An environment may name `constructor`. */
 const own = (fields: Fields, key: string): unknown => (Object.hasOwn(fields, key) ? fields[key] : undefined)
 
-const shown = (field: string, value: unknown): string =>
+const shown = (field: string, value: unknown, inForce: unknown): string =>
   value === undefined
-    ? "it follows the server's default"
+    ? `it follows the server's default${inForce === undefined ? "" : `, which is ${String(inForce)}`}`
     : `it is ${field === "capabilities" ? JSON.stringify(value) : String(value)}`
 
 const shownVariable = (isSet: boolean, isWanted: boolean): string => {
@@ -27,7 +27,9 @@ const shownVariable = (isSet: boolean, isWanted: boolean): string => {
  */
 export const registrationDifferences = (
   record: FunctionRecord,
-  registration: RegisterFunction
+  registration: RegisterFunction,
+  /** What holds where the function says nothing, by field; what is left out is not told. */
+  defaults: Fields = {}
 ): ReadonlyArray<Violation> => {
   const { env, name: _, ...rest } = registration
   const wanted: Fields = rest
@@ -37,7 +39,11 @@ export const registrationDifferences = (
   return [
     ...keysOf(current, wanted)
       .filter((field) => !isDeepStrictEqual(current[field], wanted[field]))
-      .map((field) => ({ field, value: wanted[field], message: shown(field, current[field]) })),
+      .map((field) => ({
+        field,
+        value: wanted[field],
+        message: shown(field, current[field], defaults[field])
+      })),
     ...keysOf(currentEnv, wantedEnv)
       .filter((name) => own(currentEnv, name) !== own(wantedEnv, name))
       .sort()

@@ -32,11 +32,25 @@ export class DataFolder extends Context.Tag("DataFolder")<DataFolder, { readonly
 /** The file whose lock says whose folder it is. It stays when the server ends; the lock does not. */
 export const LOCK_FILE = "server.lock"
 
+/** ENOENT from a `mkdir` that makes all folders above says that the file system takes none there (`/proc`, `/sys`). */
+const makeFolder = (path: string): void => {
+  try {
+    mkdirSync(path, { recursive: true, mode: 0o700 })
+  } catch (cause) {
+    if (faultCode(cause) !== "ENOENT") throw cause
+    throw new DataFolderUnusable({
+      path,
+      reason: "no folder can be made there",
+      fix: "set a path on a disk, where this user may write"
+    })
+  }
+}
+
 /** Creates a folder and those above it, for this user only; one that is there keeps its mode. */
 export const ensureFolder = (path: string): Effect.Effect<void, DataFolderUnusable> =>
   Effect.try({
     try: () => {
-      mkdirSync(path, { recursive: true, mode: 0o700 })
+      makeFolder(path)
       // Modes say little to root, and nothing about a read-only mount: writing tells.
       const probe = join(path, `.probe-${randomUUID()}`)
       try {
@@ -45,7 +59,7 @@ export const ensureFolder = (path: string): Effect.Effect<void, DataFolderUnusab
         rmSync(probe, { force: true })
       }
     },
-    catch: (cause) => unusable(path, cause)
+    catch: (cause) => (cause instanceof DataFolderUnusable ? cause : unusable(path, cause))
   })
 
 /**

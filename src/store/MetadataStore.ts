@@ -96,9 +96,13 @@ export class MetadataStore extends Context.Tag("MetadataStore")<
 
 // What both stores say, so that they say the same.
 
-/** Null where the registration says what the function is already. */
-export const nameTaken = (record: FunctionRecord, input: RegisterFunction): InvalidRequest | null => {
-  const differences = registrationDifferences(record, input)
+/** Null where the registration says what the function is already. `defaults` are told where the function follows them. */
+export const nameTaken = (
+  record: FunctionRecord,
+  input: RegisterFunction,
+  defaults: Readonly<Record<string, unknown>> = {}
+): InvalidRequest | null => {
+  const differences = registrationDifferences(record, input, defaults)
   if (differences.length === 0) return null
   const { name } = record
   return new InvalidRequest({

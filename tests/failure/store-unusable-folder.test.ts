@@ -47,6 +47,17 @@ describe("the data folder", () => {
       })
     ))
 
+  it("where no folder can be made is refused, without the advice to make it", () =>
+    run(
+      Effect.gen(function* () {
+        expect(yield* refusal("/proc/nope")).toMatchObject({
+          _tag: "DataFolderUnusable",
+          message:
+            "/proc/nope cannot be used: no folder can be made there; set a path on a disk, where this user may write"
+        })
+      })
+    ))
+
   it("that is a file is refused with what to do", () =>
     run(
       Effect.gen(function* () {

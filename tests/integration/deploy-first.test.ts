@@ -64,6 +64,24 @@ describe("a first deployment that fails", () => {
       })
     ))
 
+  it("once in force, a registration that differs is told what holds, the server's defaults too", () =>
+    withControlPlane(({ functions }) =>
+      Effect.gen(function* () {
+        yield* functions.register(registration({ name: "hello", memory_mb: 64 }))
+        yield* functions.deploy("hello", upload("v1"))
+        const other = registration({ name: "hello", memory_mb: 32, timeout_seconds: 5, max_workers: 3 })
+        expect(yield* Effect.flip(functions.register(other))).toMatchObject({
+          _tag: "InvalidRequest",
+          violations: [
+            { field: "name" },
+            { field: "memory_mb", value: 32, message: "it is 64" },
+            { field: "timeout_seconds", value: 5, message: "it follows the server's default, which is 30" },
+            { field: "max_workers", value: 3, message: "it follows the server's default, which is 10" }
+          ]
+        })
+      })
+    ))
+
   it("tells which version still serves, where one does", () =>
     withControlPlane(({ functions, script }) =>
       Effect.gen(function* () {

@@ -36,6 +36,9 @@ describe("scripts/setup.mjs", () => {
     const first = await project.setUp()
     expect([first.code, first.err]).toEqual([0, ""])
     expect(first.out).toMatch(/^Packages: installing .*\nPackages: done .*\nCommand `npx bunbase`: done .*\n/)
+    // There is no compiler here: what was given up is not called done.
+    expect(first.out).toContain("Native worker: not built, so there is no runtime quickjs-ng: ")
+    expect(first.out).not.toContain("Native worker: done")
     expect(first.out).toMatch(/\nSet up \(.* s\)\.\n$/)
     expect(project.npmCalls).toEqual([expect.stringMatching(/^ci .*--ignore-scripts/)])
     expect(readlinkSync(project.path("node_modules", ".bin", "bunbase"))).toBe("../../bin/bunbase")
