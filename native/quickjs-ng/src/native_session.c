@@ -20,11 +20,19 @@ static void stray(const uint8_t *line, size_t length)
         bb_note("further lines that are no messages are passed over in silence");
 }
 
+/* An own one: what a function gives to Object.prototype is none of the host's. */
 static bool is_string_property(JSValueConst object, const char *name)
 {
-    JSValue value = JS_GetPropertyStr(bb_ctx, object, name);
-    bool is = JS_IsString(value);
-    JS_FreeValue(bb_ctx, value);
+    JSAtom atom = JS_NewAtom(bb_ctx, name);
+    JSPropertyDescriptor own;
+    bool is = false;
+    if (atom != JS_ATOM_NULL && JS_GetOwnProperty(bb_ctx, &own, object, atom) > 0) {
+        is = JS_IsString(own.value);
+        JS_FreeValue(bb_ctx, own.value);
+        JS_FreeValue(bb_ctx, own.getter);
+        JS_FreeValue(bb_ctx, own.setter);
+    }
+    JS_FreeAtom(bb_ctx, atom);
     return is;
 }
 
@@ -86,20 +94,30 @@ static JSValue flush(JSContext *ctx, JSValueConst this, int argc, JSValueConst *
 
 static JSValue send_response(JSContext *ctx, JSValueConst this, int argc, JSValueConst *argv)
 {
-    size_t length;
-    uint8_t *bytes;
+    size_t length = 0, head_length, tail_length;
+    uint8_t *bytes = NULL;
+    const char *head, *tail;
     (void)this;
     (void)argc;
-    if (!send_string(ctx, argv[0]))
-        return JS_EXCEPTION;
+    /* what can fail comes first: half a line would spoil the one after it */
     if (!JS_IsNull(argv[1])) {
         bytes = JS_GetUint8Array(ctx, &length, argv[1]);
         if (bytes == NULL)
-            return JS_EXCEPTION;
-        bb_base64(bytes, length, (char *)bb_wire_room(bb_base64_length(length)));
+            return JS_HasException(ctx) ? JS_EXCEPTION : JS_ThrowTypeError(ctx, "the body is no Uint8Array");
     }
-    if (!send_string(ctx, argv[2]))
+    head = JS_ToCStringLen(ctx, &head_length, argv[0]);
+    tail = JS_ToCStringLen(ctx, &tail_length, argv[2]);
+    if (head == NULL || tail == NULL) {
+        JS_FreeCString(ctx, head);
+        JS_FreeCString(ctx, tail);
         return JS_EXCEPTION;
+    }
+    bb_wire_send(head, head_length);
+    if (bytes != NULL)
+        bb_base64(bytes, length, (char *)bb_wire_room(bb_base64_length(length)));
+    bb_wire_send(tail, tail_length);
+    JS_FreeCString(ctx, head);
+    JS_FreeCString(ctx, tail);
     *bb_wire_room(1) = '\n';
     return JS_UNDEFINED;
 }

@@ -7,7 +7,7 @@ export const { parse, stringify } = JSON
 export const { apply, construct, ownKeys } = Reflect
 export const { isArray } = Array
 export const { isInteger } = Number
-export const { defineProperty } = Object
+export const { assign, create, defineProperty } = Object
 export const { inspect, peek } = Bun
 export const peekStatus = Bun.peek.status
 
@@ -52,6 +52,7 @@ export const headersAppend = Headers.prototype.append
 export const headersSet = Headers.prototype.set
 export const headersHas = Headers.prototype.has
 export const abort = AbortController.prototype.abort
+export const regExpExec = RegExp.prototype.exec
 export const regExpTest = RegExp.prototype.test
 export const bufferFrom: (text: string, encoding: "base64") => Buffer = Buffer.from
 export const byteLength = Buffer.byteLength
@@ -80,5 +81,6 @@ export const hardenedMap = <Key, Value>(): Map<Key, Value> =>
     set: Map.prototype.set,
     has: Map.prototype.has,
     delete: Map.prototype.delete,
-    clear: Map.prototype.clear
+    clear: Map.prototype.clear,
+    forEach: Map.prototype.forEach
   })

@@ -14,7 +14,7 @@ import {
   stringify
 } from "./Intrinsics.ts"
 import type { Journal } from "./Journal.ts"
-import { type ErrorFields, errorLine } from "./Lines.ts"
+import { bareErrorLine, type ErrorFields, errorLine } from "./Lines.ts"
 import type { Outbox } from "./Outbox.ts"
 import { answerLine } from "./OutgoingResponse.ts"
 import { Speaker } from "./Speaker.ts"
@@ -26,6 +26,7 @@ class Invocation extends Speaker {
   readonly controller = new NativeAbortController()
   /** Why it was cancelled; null while it was not. */
   cancelled: string | null = null
+  answered = false
 
   constructor(id: string, journal: Journal) {
     super(stringify(id), journal)
@@ -43,8 +44,13 @@ const newContext = (): Context => {
   return Object.assign(context, { run, getStore })
 }
 
-const failure = (invocation: Invocation, code: ErrorCode, fields: ErrorFields): string =>
-  errorLine(invocation.quotedId, code, fields)
+const failure = (invocation: Invocation, code: ErrorCode, fields: ErrorFields): string => {
+  try {
+    return errorLine(invocation.quotedId, code, fields)
+  } catch {
+    return bareErrorLine(invocation.quotedId, code)
+  }
+}
 
 const threw = (invocation: Invocation, thrown: unknown): string =>
   failure(invocation, "HANDLER_ERROR", describeThrown(thrown))
@@ -81,8 +87,11 @@ export class Invocations {
   readonly likelySpeaker = (): Speaker => {
     const known = this.#context?.getStore()
     if (known !== undefined || this.#count !== 1) return known ?? this.#worker
-    for (const [, only] of this.#inFlight) return only
-    return this.#worker
+    let only: Speaker = this.#worker
+    this.#inFlight.forEach((one) => {
+      only = one
+    })
+    return only
   }
 
   /** Loads what invocations need. Has to be called before anything of the function's runs. */
@@ -109,7 +118,12 @@ export class Invocations {
     const invocation = new Invocation(id, this.#journal)
     this.#inFlight.set(id, invocation)
     this.#count += 1
-    context.run(invocation, this.#run, invocation, payload, handler)
+    try {
+      context.run(invocation, this.#run, invocation, payload, handler)
+    } catch (thrown) {
+      // the runtime's own `run` needs built-ins that the function may have spoilt
+      this.#settle(invocation, threw(invocation, thrown))
+    }
     return true
   }
 
@@ -166,6 +180,8 @@ export class Invocations {
   }
 
   #settle(invocation: Invocation, line: string): void {
+    if (invocation.answered) return
+    invocation.answered = true
     invocation.finish()
     const { cancelled } = invocation
     this.#inFlight.delete(invocation.id)

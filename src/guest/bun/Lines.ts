@@ -1,5 +1,5 @@
 import { type ErrorCode, type Feature, type LogLevel, PROTOCOL_VERSION } from "../../protocol/worker/Wire.ts"
-import { byteLength, stringify } from "./Intrinsics.ts"
+import { assign, byteLength, create, stringify } from "./Intrinsics.ts"
 
 /**
  * The guest's own messages as lines. They are put together by hand: an id is quoted once per invocation, and base64 needs
@@ -37,11 +37,20 @@ const short = (text: string): string =>
 
 export const errorLine = (id: string, code: ErrorCode, error: ErrorFields): string => {
   let fields = `"message":${stringify(short(error.message))}`
-  if (error.stack !== undefined) fields += `,"stack":${stringify(short(error.stack))}`
-  if (error.line !== undefined) fields += `,"line":${error.line}`
-  if (error.column !== undefined) fields += `,"column":${error.column}`
+  // its own alone: a function may have given such fields to Object.prototype
+  const { stack, line, column } = assign(create(null) as Partial<ErrorFields>, error)
+  if (typeof stack === "string") fields += `,"stack":${stringify(short(stack))}`
+  if (typeof line === "number") fields += `,"line":${line}`
+  if (typeof column === "number") fields += `,"column":${column}`
   return `{"id":${id},"type":"error","payload":{${fields},"code":"${code}"}}\n`
 }
+
+/**
+ * The error line of last resort, where not even the failure can be told: the function has spoilt something that this was
+ * told with. It needs nothing but the language.
+ */
+export const bareErrorLine = (id: string, code: ErrorCode): string =>
+  `{"id":${id},"type":"error","payload":{"message":"it failed, and how cannot be told","code":"${code}"}}\n`
 
 /** `stack` travels as metadata. */
 export const logLine = (id: string, level: LogLevel, message: string, stack?: string): string => {

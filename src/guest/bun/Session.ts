@@ -5,11 +5,11 @@ import {
   type LoadPayload,
   MAX_LINE_BYTES
 } from "../../protocol/worker/Wire.ts"
-import { type Handler, loadBundle } from "./Handler.ts"
+import { type Handler, type Loaded, loadBundle } from "./Handler.ts"
 import { replaceEnvironment } from "./Environment.ts"
 import { isArray, lossyTextOf, note, parse, stringify, textOf } from "./Intrinsics.ts"
 import type { Invocations } from "./Invocations.ts"
-import { errorLine, pongLine, readyLine } from "./Lines.ts"
+import { bareErrorLine, errorLine, pongLine, readyLine } from "./Lines.ts"
 import type { Outbox } from "./Outbox.ts"
 import { absolute } from "./Start.ts"
 
@@ -91,9 +91,23 @@ export class Session {
   async load(path: string, name: string): Promise<void> {
     // to the function, its bundle is the program
     process.argv[1] = path
-    const loaded = await loadBundle(path, name)
+    let loaded: Loaded
+    try {
+      loaded = await loadBundle(path, name)
+    } catch {
+      // what was to tell why is spoilt itself
+      this.#outbox.send(bareErrorLine('""', "BUNDLE_LOAD_ERROR"))
+      this.#outbox.whenEmpty(() => this.#exit(EXIT_LOAD))
+      return
+    }
     if (loaded._tag === "Failed") {
-      this.#outbox.send(errorLine('""', loaded.code, loaded.error))
+      let line: string
+      try {
+        line = errorLine('""', loaded.code, loaded.error)
+      } catch {
+        line = bareErrorLine('""', loaded.code)
+      }
+      this.#outbox.send(line)
       this.#outbox.whenEmpty(() => this.#exit(EXIT_LOAD))
       return
     }
@@ -105,7 +119,11 @@ export class Session {
     this.#invocations.begin(handler)
     const waiting = this.#waiting
     this.#waiting = []
-    for (const { id, payload } of waiting) this.#start(id, payload)
+    // no iterator: the function may have spoilt those of arrays
+    for (let i = 0; i < waiting.length; i += 1) {
+      const { id, payload } = waiting[i] as Waiting
+      this.#start(id, payload)
+    }
     if (this.#state === "stopping") this.#finish()
     else this.#state = "ready"
   }

@@ -1,5 +1,5 @@
 import { isFrame, ownFrames } from "./Frames.ts"
-import { inspect, isArray, isInteger, NativeError } from "./Intrinsics.ts"
+import { apply, inspect, isArray, isInteger, NativeError, regExpExec } from "./Intrinsics.ts"
 import type { ErrorFields } from "./Lines.ts"
 
 /**
@@ -155,6 +155,8 @@ export const withClass = ({ message, stack, title }: Described): ErrorFields => 
   stack
 })
 
+const PLACE = /^(\d+)(?::(\d+))?/
+
 export interface Place {
   readonly line?: number | undefined
   readonly column?: number | undefined
@@ -178,9 +180,8 @@ export const placeInBundle = (thrown: unknown, bundlePath: string): Place => {
   if (typeof stack === "string") {
     const at = stack.indexOf(`${bundlePath}:`)
     if (at !== -1) {
-      const found = /^(\d+)(?::(\d+))?/.exec(
-        stack.slice(at + bundlePath.length + 1, at + bundlePath.length + 32)
-      )
+      const place = stack.slice(at + bundlePath.length + 1, at + bundlePath.length + 32)
+      const found = apply(regExpExec, PLACE, [place]) as RegExpExecArray | null
       if (found !== null) return { line: positive(Number(found[1])), column: positive(Number(found[2])) }
     }
   }

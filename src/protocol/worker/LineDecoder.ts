@@ -85,7 +85,9 @@ export class LineDecoder {
   #take(rest: Uint8Array): Uint8Array {
     const whole = new Uint8Array(this.#pendingBytes + rest.length)
     let at = 0
-    for (const part of this.#pending) {
+    // no iterator: in the guest, a function may have spoilt those of arrays
+    for (let i = 0; i < this.#pending.length; i += 1) {
+      const part = this.#pending[i] as Uint8Array
       whole.set(part, at)
       at += part.length
     }

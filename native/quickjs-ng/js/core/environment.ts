@@ -1,3 +1,4 @@
+import { isOneOf, startsWith } from "../webidl/primordials.ts"
 import { defineProperty, keys } from "./intrinsics.ts"
 import { native } from "./native.ts"
 
@@ -18,7 +19,7 @@ const KEPT: ReadonlyArray<string> = [
 const RUNTIME: ReadonlyArray<string> = ["BUN_RUNTIME_TRANSPILER_CACHE_PATH", "BUN_FEATURE_FLAG_NO_ORPHANS"]
 
 const isInternal = (name: string): boolean =>
-  (name.startsWith("BUNBASE_") && !KEPT.includes(name)) || RUNTIME.includes(name)
+  (startsWith(name, "BUNBASE_") && !isOneOf(KEPT, name)) || isOneOf(RUNTIME, name)
 
 type Environment = Record<string, string>
 

@@ -1,14 +1,16 @@
+import { endsWith, includes, indexOf, slice, startsWith, trimEnd, trimStart } from "../webidl/primordials.ts"
+
 /** Stacks as a function's author wants them: their own frames, and neither the library's nor the engine's. */
 
 /** Whether a line is a stack's frame: `    at name (place)` or `    at place`. */
-export const isFrame = (line: string): boolean => line.trimStart().startsWith("at ")
+export const isFrame = (line: string): boolean => startsWith(trimStart(line), "at ")
 
 /** Frames of the library are nobody's business. */
-const isLibraryFrame = (line: string): boolean => line.includes("(bunbase:")
+const isLibraryFrame = (line: string): boolean => includes(line, "(bunbase:")
 
 const isEngineFrame = (line: string): boolean => {
-  const frame = line.trimEnd()
-  return frame.endsWith("(native)") || frame.endsWith("(missing)")
+  const frame = trimEnd(line)
+  return endsWith(frame, "(native)") || endsWith(frame, "(missing)")
 }
 
 /**
@@ -16,15 +18,15 @@ const isEngineFrame = (line: string): boolean => {
  * Any number of stacks; all other lines stay.
  */
 export const ownFrames = (text: string): string => {
-  if (!text.includes("at ")) return text
+  if (!includes(text, "at ")) return text
   let kept = ""
   let own = ""
   let engine = ""
   let start = 0
   while (start <= text.length) {
-    let end = text.indexOf("\n", start)
+    let end = indexOf(text, "\n", start)
     if (end === -1) end = text.length
-    const line = text.slice(start, end)
+    const line = slice(text, start, end)
     start = end + 1
     if (!isFrame(line)) {
       kept += `${own === "" ? engine : own}${line}\n`
@@ -34,5 +36,5 @@ export const ownFrames = (text: string): string => {
     else if (!isLibraryFrame(line)) own += `${line}\n`
   }
   kept += own === "" ? engine : own
-  return kept.slice(0, -1)
+  return slice(kept, 0, -1)
 }

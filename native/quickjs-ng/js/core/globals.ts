@@ -1,3 +1,4 @@
+import { descriptor } from "../webidl/primordials.ts"
 import { defineProperty } from "./intrinsics.ts"
 import { native } from "./native.ts"
 
@@ -42,7 +43,7 @@ const GLOBALS: Readonly<Record<string, ReadonlyArray<string>>> = {
 
 /** Makes a name a plain data property, as if it had always been one. */
 const settle = (name: string, value: unknown): void => {
-  defineProperty(globalThis, name, { value, writable: true, enumerable: false, configurable: true })
+  defineProperty(globalThis, name, descriptor({ value, writable: true, configurable: true }))
 }
 
 /**

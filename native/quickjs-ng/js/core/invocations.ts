@@ -1,9 +1,18 @@
 import type * as EventsSegment from "../segments/events.ts"
 import type * as FetchSegment from "../segments/fetch.ts"
+import { wasRefused } from "./evaluation.ts"
 import type { Handler } from "./handler.ts"
+import { ownField } from "../webidl/primordials.ts"
 import { hardenedMap } from "../webidl/hardenedMap.ts"
-import { NativeDOMException, stringify, whenSettled } from "./intrinsics.ts"
-import { type ErrorCode, type ErrorFields, errorLine, RESPONSE_TAIL, responseHead } from "./lines.ts"
+import { NativeDOMException, stringify, whenAwaited, whenOwnSettled } from "./intrinsics.ts"
+import {
+  bareErrorLine,
+  type ErrorCode,
+  type ErrorFields,
+  errorLine,
+  RESPONSE_TAIL,
+  responseHead
+} from "./lines.ts"
 import { native } from "./native.ts"
 import { type InvokePayload, toRequest } from "./request.ts"
 import { Speaker } from "./speaker.ts"
@@ -106,7 +115,7 @@ export const whenIdle = (callback: () => void): void => {
 /** False when the id is in flight already: then nothing happens. Needs `begin`. */
 export const start = (id: string, payload: InvokePayload): boolean => {
   if (handler === null || inFlight.has(id)) return false
-  const invocation = new Invocation(id, payload.deadline_ms)
+  const invocation = new Invocation(id, ownField(payload, "deadline_ms"))
   inFlight.set(id, invocation)
   const call = handler
   native.runWith(invocation, () => run(invocation, payload, call))
@@ -143,12 +152,12 @@ const run = (invocation: Invocation, payload: InvokePayload, call: Handler): voi
     const result = call(toRequest(invocation.id, payload, invocation.signal))
     const promise = native.promiseState(result)
     if (promise === null) {
-      if (isThenable(result)) settleLater(invocation, result)
+      if (isThenable(result)) settleLater(invocation, result, false)
       else answer(invocation, result)
     } else if (promise.state === "fulfilled") {
       answer(invocation, promise.value)
     } else {
-      settleLater(invocation, result)
+      settleLater(invocation, result, true)
     }
   } catch (thrown) {
     threw(invocation, thrown)
@@ -160,20 +169,26 @@ const isThenable = (value: unknown): boolean =>
   value !== null &&
   typeof (value as { readonly then?: unknown }).then === "function"
 
-const settleLater = async (invocation: Invocation, result: unknown): Promise<void> => {
-  try {
-    answer(invocation, await result)
-  } catch (thrown) {
-    threw(invocation, thrown)
-  }
-}
+const settleLater = (invocation: Invocation, result: unknown, isPromise: boolean): void =>
+  whenAwaited(
+    result,
+    isPromise,
+    (value) => {
+      try {
+        answer(invocation, value)
+      } catch (thrown) {
+        threw(invocation, thrown)
+      }
+    },
+    (thrown) => threw(invocation, thrown)
+  )
 
 /** Answers with what the handler came to. Throws only what user code threw. */
 const answer = (invocation: Invocation, value: unknown): void => {
   const { responseParts } = native.segment("fetch") as unknown as typeof FetchSegment
   const parts = responseParts(value)
   if (native.promiseState(parts) === null) return send(invocation, parts as Parts)
-  whenSettled(
+  whenOwnSettled(
     parts as Promise<Parts>,
     (held) => send(invocation, held as Parts),
     (thrown) => threw(invocation, thrown)
@@ -181,34 +196,44 @@ const answer = (invocation: Invocation, value: unknown): void => {
 }
 
 const send = (invocation: Invocation, parts: Parts): void => {
-  if ("fault" in parts) {
-    const code = parts.tooLarge === true ? "RESPONSE_TOO_LARGE" : "INVALID_RESPONSE"
-    return fail(invocation, code, { message: parts.fault })
+  const fault = ownField(parts, "fault")
+  if (typeof fault === "string") {
+    const code = ownField(parts, "tooLarge") === true ? "RESPONSE_TOO_LARGE" : "INVALID_RESPONSE"
+    return fail(invocation, code, { message: fault })
   }
   if (invocation.cancelled !== null) return fail(invocation, "CANCELLED", { message: invocation.cancelled })
   if (invocation.answered) return
-  const { status, headers, body } = parts
+  const { status, headers, body } = parts as Exclude<Parts, { readonly fault: string }>
   native.sendResponse(responseHead(invocation.quotedId, status, headers), body, RESPONSE_TAIL)
   done(invocation)
 }
 
-/** Whether it is what `fetch` threw because the function may not fetch from there. */
+/** Whether it says that the function may not: fetch from there, or make code of text. */
 const wasDenied = (thrown: unknown): boolean =>
-  (native.segment("fetch") as unknown as typeof FetchSegment).wasDenied(thrown)
+  wasRefused(thrown) || (native.segment("fetch") as unknown as typeof FetchSegment).wasDenied(thrown)
 
 const threw = (invocation: Invocation, thrown: unknown): void => {
-  if (isOutOfMemory(thrown)) giveUp()
-  else fail(invocation, wasDenied(thrown) ? "PERMISSION_DENIED" : "HANDLER_ERROR", describeThrown(thrown))
+  if (isOutOfMemory(thrown)) return giveUp()
+  let denied = false
+  try {
+    denied = wasDenied(thrown)
+  } catch {
+    // what would know it is spoilt
+  }
+  fail(invocation, denied ? "PERMISSION_DENIED" : "HANDLER_ERROR", describeThrown(thrown))
 }
 
 const fail = (invocation: Invocation, code: ErrorCode, error: ErrorFields): void => {
   if (invocation.answered) return
   const { cancelled, quotedId } = invocation
-  native.send(
-    cancelled === null || code === "OUT_OF_MEMORY"
-      ? errorLine(quotedId, code, error)
-      : errorLine(quotedId, "CANCELLED", { message: cancelled })
-  )
+  const isOwn = cancelled === null || code === "OUT_OF_MEMORY"
+  let line: string
+  try {
+    line = isOwn ? errorLine(quotedId, code, error) : errorLine(quotedId, "CANCELLED", { message: cancelled })
+  } catch {
+    line = bareErrorLine(quotedId, isOwn ? code : "CANCELLED")
+  }
+  native.send(line)
   done(invocation)
 }
 

@@ -1,3 +1,4 @@
+import { charCodeAt, ownField, slice } from "../webidl/primordials.ts"
 import { native } from "./native.ts"
 import { stringify } from "./intrinsics.ts"
 
@@ -41,15 +42,29 @@ export interface ErrorFields {
 }
 
 const short = (text: string): string =>
-  text.length <= MAX_ERROR_CHARS ? text : `${text.slice(0, MAX_ERROR_CHARS)}… [cut]`
+  text.length <= MAX_ERROR_CHARS ? text : `${slice(text, 0, MAX_ERROR_CHARS)}… [cut]`
 
 export const errorLine = (id: string, code: ErrorCode, error: ErrorFields): string => {
   let fields = `"message":${stringify(short(error.message))}`
-  if (error.stack !== undefined) fields += `,"stack":${stringify(short(error.stack))}`
-  if (error.line !== undefined) fields += `,"line":${error.line}`
-  if (error.column !== undefined) fields += `,"column":${error.column}`
+  const stack = ownField(error, "stack")
+  const line = ownField(error, "line")
+  const column = ownField(error, "column")
+  if (typeof stack === "string") fields += `,"stack":${stringify(short(stack))}`
+  if (typeof line === "number") fields += `,"line":${line}`
+  if (typeof column === "number") fields += `,"column":${column}`
   return `{"id":${id},"type":"error","payload":{${fields},"code":"${code}"}}`
 }
+
+/**
+ * The error line of last resort, where not even the failure can be told: the function has spoilt something that this was
+ * told with. It needs nothing but the language.
+ */
+export const bareErrorLine = (id: string, code: ErrorCode): string =>
+  '{"id":' +
+  id +
+  ',"type":"error","payload":{"message":"it failed, and how cannot be told","code":"' +
+  code +
+  '"}}'
 
 /** `stack` travels as metadata. */
 export const logLine = (id: string, level: LogLevel, message: string, stack?: string): string => {
@@ -60,22 +75,23 @@ export const logLine = (id: string, level: LogLevel, message: string, stack?: st
 /** No character takes more than three bytes of UTF-8 per UTF-16 unit. */
 const SURELY_FITS = 21_845
 const NOTE_BYTES = 64
+const { ceil } = Math
 
 const bounded = (message: string): string => {
   if (message.length <= SURELY_FITS) return message
   const size = native.utf8Length(message)
   if (size <= MAX_LOG_BYTES) return message
   const room = MAX_LOG_BYTES - NOTE_BYTES
-  let kept = message.slice(0, room)
+  let kept = slice(message, 0, room)
   let bytes = native.utf8Length(kept)
   while (bytes > room) {
     // every unit that is taken away frees at least a byte, and at most three
-    kept = kept.slice(0, kept.length - Math.ceil((bytes - room) / 3))
+    kept = slice(kept, 0, kept.length - ceil((bytes - room) / 3))
     bytes = native.utf8Length(kept)
   }
-  const last = kept.charCodeAt(kept.length - 1)
+  const last = charCodeAt(kept, kept.length - 1)
   if (last >= 0xd800 && last <= 0xdbff) {
-    kept = kept.slice(0, -1)
+    kept = slice(kept, 0, -1)
     bytes = native.utf8Length(kept)
   }
   return `${kept}… [cut: ${size - bytes} of ${size} bytes]`

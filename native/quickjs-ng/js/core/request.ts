@@ -1,6 +1,7 @@
 import type * as FetchSegment from "../segments/fetch.ts"
 import type * as UrlSegment from "../segments/url.ts"
-import { apply, asString, isArray } from "./intrinsics.ts"
+import { append, matches, ownField, replaceEach, startsWith, toLowerCase } from "../webidl/primordials.ts"
+import { asString, isArray, keys, setPrototypeOf } from "./intrinsics.ts"
 import { native } from "./native.ts"
 
 /** What the host says of an invocation. Nothing of it is checked yet. */
@@ -19,7 +20,6 @@ type Signal = ReturnType<FetchSegment.WireRequest["signal"]>
 
 /** Characters of a `Host` that leave a URL what it is: no way into its path, its user or its query. */
 const PLAIN_HOST = /^[\w.:[\]-]+$/
-const { test } = RegExp.prototype
 const DEFAULT_ORIGIN = "http://localhost"
 let lastHost = ""
 let lastOrigin = DEFAULT_ORIGIN
@@ -28,7 +28,7 @@ const originOf = (host: unknown): string => {
   if (typeof host !== "string" || host === "") return DEFAULT_ORIGIN
   if (host === lastHost) return lastOrigin
   lastHost = host
-  lastOrigin = (apply(test, PLAIN_HOST, [host]) as boolean) ? `http://${host}` : DEFAULT_ORIGIN
+  lastOrigin = matches(PLAIN_HOST, host) ? `http://${host}` : DEFAULT_ORIGIN
   return lastOrigin
 }
 
@@ -36,17 +36,18 @@ const originOf = (host: unknown): string => {
 const targetOf = (payload: InvokePayload): string => {
   let target = typeof payload.url === "string" ? payload.url : pathAndQuery(payload)
   // a fragment never travels: a bare `#` can only be data
-  if (target.includes("#")) target = target.replaceAll("#", "%23")
-  return target.startsWith("/") ? target : `/${target}`
+  target = replaceEach(target, "#", "%23")
+  return startsWith(target, "/") ? target : `/${target}`
 }
 
 const pathAndQuery = ({ path, query }: InvokePayload): string => {
-  const target = typeof path === "string" ? path.replaceAll("?", "%3F") : "/"
+  const target = typeof path === "string" ? replaceEach(path, "?", "%3F") : "/"
   if (typeof query !== "object" || query === null) return target
   const namesAndValues: Array<string> = []
-  for (const name in query) {
-    namesAndValues[namesAndValues.length] = name
-    namesAndValues[namesAndValues.length] = asString((query as Record<string, unknown>)[name])
+  const names = keys(query)
+  for (let i = 0; i < names.length; i += 1) {
+    append(namesAndValues, names[i] as string)
+    append(namesAndValues, asString(ownField(query, names[i] as string)))
   }
   if (namesAndValues.length === 0) return target
   const { serializeUrlencoded } = native.segment("url") as unknown as typeof UrlSegment
@@ -65,8 +66,9 @@ export const toRequest = (id: string, payload: InvokePayload, signal: () => Sign
   const { requestFromWire } = native.segment("fetch") as unknown as typeof FetchSegment
   const given = payload.headers
   const headers = (typeof given === "object" && given !== null ? given : {}) as Record<string, unknown>
+  setPrototypeOf(headers, null)
   // in whatever case it was sent
-  for (const name in headers) if (name.toLowerCase() === "x-invocation-id") delete headers[name]
+  for (const name in headers) if (toLowerCase(name) === "x-invocation-id") delete headers[name]
   headers["x-invocation-id"] = id
   const { cookie } = headers
   // several are one in the end (HTTP/2 cuts them), and not joined like other headers

@@ -1,12 +1,12 @@
 import type * as FetchSegment from "../segments/fetch.ts"
-import { forbidCodeGeneration } from "./codeGeneration.ts"
+import { append, ownField, slice } from "../webidl/primordials.ts"
 import { inheritEnvironment, replaceEnvironment } from "./environment.ts"
 import { forbidEvaluation } from "./evaluation.ts"
-import { type Handler, loadBundle } from "./handler.ts"
+import { type Handler, loadBundle, type Loaded } from "./handler.ts"
 import { stringify } from "./intrinsics.ts"
 import * as invocations from "./invocations.ts"
 import { confess } from "./journal.ts"
-import { errorLine, pongLine, readyLine } from "./lines.ts"
+import { bareErrorLine, errorLine, pongLine, readyLine } from "./lines.ts"
 import { native } from "./native.ts"
 import { restartClock } from "./performance.ts"
 import type { InvokePayload } from "./request.ts"
@@ -63,18 +63,26 @@ export const start = (bundle: string | null, handler: string): void => {
   if (bundle === null) return ready()
   inheritEnvironment()
   state = "loading"
-  void load(bundle, handler)
+  load(bundle, handler)
 }
 
 /** Loads the bundle and says `ready`, or why not, and then ends. */
-const load = async (path: string, name: string, listen: string | null = null): Promise<void> => {
+const load = (path: string, name: string, listen: string | null = null): void => {
   // every answer needs it; what the bundle does to the built-ins comes later
   native.segment("fetch")
-  const loaded = await loadBundle(path, name)
+  loadBundle(path, name, (loaded) => onLoaded(loaded, listen))
+}
+
+const onLoaded = (loaded: Loaded, listen: string | null): void => {
   if (loaded._tag === "Failed") {
-    native.send(errorLine('""', loaded.code, loaded.error))
-    end(EXIT_LOAD)
-    return
+    let line: string
+    try {
+      line = errorLine('""', loaded.code, loaded.error)
+    } catch {
+      line = bareErrorLine('""', loaded.code)
+    }
+    native.send(line)
+    return end(EXIT_LOAD)
   }
   exported = loaded.exported
   if (listen !== null) {
@@ -159,7 +167,7 @@ const onInvoke = (id: string, payload: InvokePayload): void => {
     case "ready":
       return invoke(id, payload)
     case "loading":
-      waiting[waiting.length] = { id, payload }
+      append(waiting, { id, payload })
       return
     case "empty":
       return native.send(errorLine(stringify(id), "NO_HANDLER", { message: "no bundle is loaded yet" }))
@@ -172,18 +180,20 @@ const invoke = (id: string, payload: InvokePayload): void => {
   if (typeof payload !== "object" || payload === null) {
     native.send(errorLine(stringify(id), "HANDLER_ERROR", { message: "the invoke message has no payload" }))
   } else if (!invocations.start(id, payload)) {
-    native.note(`invocation ${id.slice(0, NOTE_CHARS)} is in flight already: the second one is passed over`)
+    native.note(`invocation ${slice(id, 0, NOTE_CHARS)} is in flight already: the second one is passed over`)
   }
 }
 
 /** A field of a payload that may be anything. */
 const field = (payload: unknown, name: string): unknown =>
-  typeof payload === "object" && payload !== null ? (payload as Record<string, unknown>)[name] : undefined
+  typeof payload === "object" && payload !== null ? ownField(payload, name) : undefined
 
 const onCancel = (id: string, payload: unknown): void => {
   for (let i = 0; i < waiting.length; i += 1) {
     if (waiting[i]?.id !== id) continue
-    waiting.splice(i, 1)
+    const others: Array<Waiting> = []
+    for (let j = 0; j < waiting.length; j += 1) if (j !== i) append(others, waiting[j] as Waiting)
+    waiting = others
     refuse(id, "it was cancelled before it began")
     return
   }
@@ -210,11 +220,10 @@ const onLoad = (id: string, payload: unknown): void => {
   state = "loading"
   replaceEnvironment(field(payload, "env"))
   native.applyLimits(field(payload, "limits"))
-  if (field(field(payload, "capabilities"), "eval") === false) forbidCodeGeneration()
   if (field(field(payload, "capabilities"), "eval") === false) forbidEvaluation()
   const listen = field(payload, "zygote")
   snapshotting = typeof listen === "string"
-  void load(path, typeof handler === "string" ? handler : "", typeof listen === "string" ? listen : null)
+  load(path, typeof handler === "string" ? handler : "", typeof listen === "string" ? listen : null)
 }
 
 const onShutdown = (): void => {

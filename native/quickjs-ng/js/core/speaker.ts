@@ -1,3 +1,4 @@
+import { replaceEach } from "../webidl/primordials.ts"
 import { log } from "./journal.ts"
 import type { LogLevel } from "./lines.ts"
 
@@ -21,4 +22,4 @@ export class Speaker {
   }
 }
 
-const indented = (text: string, indent: string): string => indent + text.replaceAll("\n", `\n${indent}`)
+const indented = (text: string, indent: string): string => indent + replaceEach(text, "\n", `\n${indent}`)

@@ -1,4 +1,5 @@
 import type * as ConsoleSegment from "../segments/console.ts"
+import { endsWith, includes, indexOf, isOneOf, match, slice, startsWith } from "../webidl/primordials.ts"
 import { isFrame, ownFrames } from "./frames.ts"
 import { asString, isArray, isInteger, keys, NativeError, stringify } from "./intrinsics.ts"
 import type { ErrorFields } from "./lines.ts"
@@ -38,7 +39,8 @@ const show = (value: unknown): string => {
   try {
     const { inspect } = native.segment("console") as unknown as typeof ConsoleSegment
     return ownFrames(inspect(value, { depth: 2 }))
-  } catch {
+  } catch (failed) {
+    if (isOutOfMemory(failed)) throw failed
     return `[${typeof value} that cannot be shown]`
   }
 }
@@ -64,13 +66,13 @@ const headingOf = (error: object): string => {
 
 /** The frames of a stack, each after a newline. The engine's stacks are frames alone; an author's own may be anything. */
 const framesOf = (stack: string, message: string): string => {
-  const text = stack.endsWith("\n") ? stack.slice(0, -1) : stack
+  const text = endsWith(stack, "\n") ? slice(stack, 0, -1) : stack
   if (text === "") return ""
-  const firstEnd = text.indexOf("\n")
-  if (isFrame(firstEnd === -1 ? text : text.slice(0, firstEnd))) return `\n${text}`
-  const said = message === "" ? -1 : text.indexOf(message)
-  if (said !== -1 && !text.slice(0, said).includes("\n")) return text.slice(said + message.length)
-  return text.includes("\n") ? `\n${text}` : ""
+  const firstEnd = indexOf(text, "\n")
+  if (isFrame(firstEnd === -1 ? text : slice(text, 0, firstEnd))) return `\n${text}`
+  const said = message === "" ? -1 : indexOf(text, message)
+  if (said !== -1 && !includes(slice(text, 0, said), "\n")) return slice(text, said + message.length)
+  return includes(text, "\n") ? `\n${text}` : ""
 }
 
 /** Errors that are shown with one: its causes, theirs, and those that it gathers. */
@@ -110,7 +112,7 @@ const fieldsOf = (error: object): string => {
   const names = keys(error)
   for (let i = 0; i < names.length; i += 1) {
     const name = names[i] as string
-    if (usualFields.includes(name)) continue
+    if (isOneOf(usualFields, name)) continue
     fields[name] = read(error, name)
     some = true
   }
@@ -131,9 +133,9 @@ export interface Described extends ErrorFields {
   readonly title: string
 }
 
-const plainly = (message: string): Described => ({ message, title: message })
+const plainly = (message: string): Described => ({ message, title: message, stack: undefined })
 
-/** Message and stack of a thrown value. */
+/** Message and stack of a thrown value. Throws only where there is no memory left to tell. */
 export const describeThrown = (thrown: unknown): Described => {
   try {
     if (thrown === "") return plainly("an empty string was thrown")
@@ -146,14 +148,15 @@ export const describeThrown = (thrown: unknown): Described => {
       title,
       stack: text === title ? undefined : text
     }
-  } catch {
+  } catch (failed) {
+    if (isOutOfMemory(failed)) throw failed
     return plainly("something that cannot be described was thrown")
   }
 }
 
 /** With the error's class in the message, unless it is `Error`, which says nothing. */
 export const withClass = ({ message, stack, title }: Described): ErrorFields => ({
-  message: title.startsWith("Error: ") ? message : title,
+  message: startsWith(title, "Error: ") ? message : title,
   stack
 })
 
@@ -161,13 +164,14 @@ export const withClass = ({ message, stack, title }: Described): ErrorFields => 
 export const isOutOfMemory = (thrown: unknown): boolean => {
   // where there was no room for the error either
   if (thrown === null) return native.memoryExhausted()
-  return (
-    isObject(thrown) &&
-    native.className(thrown) === "Error" &&
-    read(thrown, "message") === "out of memory" &&
-    read(thrown, "name") === "InternalError"
-  )
+  if (!isObject(thrown) || native.className(thrown) !== "Error" || read(thrown, "name") !== "InternalError")
+    return false
+  const message = read(thrown, "message")
+  if (typeof message !== "string") return false
+  // "out of memory in regexp execution"; the last is what the engine says without room for the message
+  return startsWith(message, "out of memory") || (message === NO_ROOM && native.memoryExhausted())
 }
+const NO_ROOM = "Invalid error message"
 
 export interface Place {
   readonly line?: number | undefined
@@ -176,11 +180,16 @@ export interface Place {
 
 const positive = (value: number): number | undefined => (isInteger(value) && value > 0 ? value : undefined)
 
+const NOWHERE: Place = { line: undefined, column: undefined }
+const PLACE = /:(\d+):(\d+)\)?$/m
+
 /** Where in the bundle a failed import points: 1-based, from the first frame of its stack that has a place. */
 export const placeInBundle = (thrown: unknown): Place => {
-  if (!isObject(thrown)) return {}
+  if (!isObject(thrown)) return NOWHERE
   const stack = read(thrown, "stack")
-  if (typeof stack !== "string") return {}
-  const found = /:(\d+):(\d+)\)?$/m.exec(ownFrames(stack))
-  return found === null ? {} : { line: positive(Number(found[1])), column: positive(Number(found[2])) }
+  if (typeof stack !== "string") return NOWHERE
+  const found = match(PLACE, ownFrames(stack))
+  return found === null
+    ? NOWHERE
+    : { line: positive(+(found[1] as string)), column: positive(+(found[2] as string)) }
 }

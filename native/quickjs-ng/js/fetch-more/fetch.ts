@@ -77,6 +77,8 @@ const wireHeaders = (list: HeaderList): Record<string, string | Array<string>> =
 }
 
 const denied = new WeakSet<object>()
+const { has: isIn } = WeakSet.prototype
+const { apply: applyTo } = Reflect
 
 const failed = (result: HostResult): Error => {
   const { name = "TypeError", message = "fetch failed", code } = result.error ?? {}
@@ -232,4 +234,5 @@ export const fetchAny = (input: Request | string, init?: RequestInit): Promise<R
 }
 
 /** Whether a thrown value is a fetch that the host did not allow. */
-export const wasDenied = (thrown: unknown): boolean => isObject(thrown) && denied.has(thrown)
+export const wasDenied = (thrown: unknown): boolean =>
+  isObject(thrown) && (applyTo(isIn, denied, [thrown]) as boolean)

@@ -1,11 +1,12 @@
 /** The header list of the Fetch standard, with names in lower case from the start: their case cannot be observed. */
 
+import { charCodeAt, matches, placeOf, push, slice, toLowerCase } from "../webidl/primordials.ts"
 import { hardenedMap } from "../webidl/hardenedMap.ts"
 
 const { stringify } = JSON
 const TOKEN = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/
 const NO_VALUE = /[\0\n\r]|[^\0-\xff]/
-const EDGE = /^[\t\n\r ]+|[\t\n\r ]+$/g
+const isSpace = (code: number): boolean => code === 32 || code === 9 || code === 10 || code === 13
 
 /** Names that were checked already: most programs use a few dozen. Bounded, for names may come from outside. */
 const known = hardenedMap<string, string>()
@@ -18,21 +19,23 @@ export const knownName = (name: string): string | undefined => known.get(name)
 export const headerName = (name: string): string | null => {
   const held = known.get(name)
   if (held !== undefined) return held
-  if (!TOKEN.test(name)) return null
-  const lower = name.toLowerCase()
+  if (!matches(TOKEN, name)) return null
+  const lower = toLowerCase(name)
   if (known.size < MOST_KNOWN) known.set(name, lower)
   return lower
 }
 
 /** HTTP whitespace at both ends goes. */
 export const normalValue = (value: string): string => {
-  const last = value.length - 1
-  if (last < 0 || (value.charCodeAt(0) > 32 && value.charCodeAt(last) > 32)) return value
-  return value.replace(EDGE, "")
+  let start = 0
+  let end = value.length
+  while (start < end && isSpace(charCodeAt(value, start))) start += 1
+  while (end > start && isSpace(charCodeAt(value, end - 1))) end -= 1
+  return start === 0 && end === value.length ? value : slice(value, start, end)
 }
 
 /** Whether a normalised value can be sent: bytes, without NUL, LF and CR. */
-export const isHeaderValue = (value: string): boolean => !NO_VALUE.test(value)
+export const isHeaderValue = (value: string): boolean => !matches(NO_VALUE, value)
 
 export type Pair = readonly [name: string, value: string]
 
@@ -52,17 +55,17 @@ export class HeaderList {
   }
 
   has(name: string): boolean {
-    return this.names.includes(name)
+    return placeOf(this.names, name) >= 0
   }
 
   /** All values of a name, combined; null where there is none. */
   get(name: string): string | null {
     const { names, values } = this
-    let index = names.indexOf(name)
+    let index = placeOf(names, name)
     if (index < 0) return null
     let combined = values[index] as string
     for (;;) {
-      index = names.indexOf(name, index + 1)
+      index = placeOf(names, name, index + 1)
       if (index < 0) return combined
       combined += `, ${values[index]}`
     }
@@ -71,27 +74,27 @@ export class HeaderList {
   all(name: string): Array<string> {
     const { names, values } = this
     const found: Array<string> = []
-    for (let i = 0; i < names.length; i += 1) if (names[i] === name) found.push(values[i] as string)
+    for (let i = 0; i < names.length; i += 1) if (names[i] === name) push(found, values[i] as string)
     return found
   }
 
   append(name: string, value: string): void {
     this.#sorted = null
-    this.names.push(name)
-    this.values.push(value)
+    push(this.names, name)
+    push(this.values, value)
   }
 
   /** The first of that name gets the value, the others go. */
   set(name: string, value: string): void {
-    const index = this.names.indexOf(name)
+    const index = placeOf(this.names, name)
     if (index < 0) return this.append(name, value)
     this.#sorted = null
     this.values[index] = value
-    if (this.names.includes(name, index + 1)) this.#remove(name, index + 1)
+    if (placeOf(this.names, name, index + 1) >= 0) this.#remove(name, index + 1)
   }
 
   delete(name: string): void {
-    if (!this.names.includes(name)) return
+    if (placeOf(this.names, name) < 0) return
     this.#sorted = null
     this.#remove(name, 0)
   }
@@ -123,7 +126,7 @@ export class HeaderList {
     for (let i = 0; i < names.length; i += 1) {
       const name = names[i] as string
       if (name === "set-cookie") pairs.push([name, values[i] as string])
-      else if (names.indexOf(name) === i) pairs.push([name, this.get(name) as string])
+      else if (placeOf(names, name) === i) pairs.push([name, this.get(name) as string])
     }
     this.#sorted = pairs.sort(byName)
     return pairs
@@ -135,8 +138,8 @@ export class HeaderList {
     let json = ""
     for (let i = 0; i < names.length; i += 1) {
       const name = names[i] as string
-      if (names.indexOf(name) !== i) continue
-      const more = names.indexOf(name, i + 1) >= 0
+      if (placeOf(names, name) !== i) continue
+      const more = placeOf(names, name, i + 1) >= 0
       const value = !more ? values[i] : name === "set-cookie" ? this.all(name) : this.get(name)
       json += `${json === "" ? "" : ","}${stringify(name)}:${stringify(value)}`
     }

@@ -24,6 +24,7 @@ export interface WireRequest {
 const DEFAULT_ORIGIN = "http://localhost"
 // what the session works with once the function runs: one that replaces these harms only itself
 const { isArray } = Array
+const { keys } = Object
 const { isInteger } = Number
 
 /** A list of what came by wire: names and values that no header can have are left out. */
@@ -34,11 +35,12 @@ export const listFromWire = (headers: Readonly<Record<string, unknown>>): Header
     const normal = normalValue(value)
     if (isHeaderValue(normal)) list.append(name, normal)
   }
-  for (const key in headers) {
-    const name = headerName(key)
+  const names = keys(headers)
+  for (let i = 0; i < names.length; i += 1) {
+    const name = headerName(names[i] as string)
     if (name === null) continue
-    const held = headers[key]
-    if (isArray(held)) for (const one of held) add(name, one)
+    const held = headers[names[i] as string]
+    if (isArray(held)) for (let j = 0; j < held.length; j += 1) add(name, held[j])
     else add(name, held)
   }
   return list
