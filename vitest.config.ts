@@ -1,4 +1,5 @@
 import { defineConfig } from "vitest/config"
+import { patience } from "./tests/support/patience.ts"
 
 /**
  * One project per suite; `scripts/test.mjs` runs them one after another. The last three start real servers and
@@ -38,7 +39,7 @@ export default defineConfig({
         ["src/**/*.test.ts", "tests/support/**/*.test.ts", "tests/benchmarks/**/*.test.ts"],
         10_000
       ),
-      suite("integration", ["tests/integration/**/*.test.ts"], 60_000),
+      suite("integration", ["tests/integration/**/*.test.ts"], 60_000 * patience()),
       suite("failure", ["tests/failure/**/*.test.ts"], 120_000),
       suite("concurrency", ["tests/concurrency/**/*.test.ts"], 120_000),
       suite("conformance", ["conformance/**/*.test.ts"], 120_000)

@@ -17,7 +17,12 @@ export interface SnapshotsOptions {
   readonly startupMs: number
   readonly most?: number
   readonly now: () => number
-  readonly say: (target: Target, level: "info" | "warn" | "error", message: string) => void
+  readonly say: (
+    target: Target,
+    level: "info" | "warn" | "error",
+    message: string,
+    stack: string | undefined
+  ) => void
 }
 
 interface Snapshot {
@@ -130,7 +135,8 @@ export class Snapshots {
         say(
           target,
           "warn",
-          `its snapshot ${reason}; until there is another one, workers load the bundle themselves`
+          `its snapshot ${reason}; until there is another one, workers load the bundle themselves`,
+          undefined
         )
       }
       resolve(null)
@@ -160,7 +166,15 @@ export class Snapshots {
         if (this.#snapshots.get(target) === snapshot) this.#snapshots.delete(target)
         resolve(loadFailure(error, target))
       },
-      log: ({ level, message }) => say(target, level === "debug" ? "info" : level, message)
+      log: ({ level, message, metadata }) => {
+        const stack = metadata?.["stack"]
+        say(
+          target,
+          level === "debug" ? "info" : level,
+          message,
+          typeof stack === "string" ? stack : undefined
+        )
+      }
     })
     const bound = setTimeout(() => {
       kill()

@@ -2,7 +2,7 @@ import { mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { Effect } from "effect"
-import { afterAll, beforeAll, expect, it } from "vitest"
+import { afterAll, beforeAll, describe, expect, it } from "vitest"
 import { buildBundle } from "../../src/build/Bundler.ts"
 import { register, until } from "../support/Api.ts"
 import { guestRuntimes } from "../support/GuestProcess.ts"
@@ -91,3 +91,54 @@ it.each(guestRuntimes)(
     )
   }
 )
+
+/** What a function says an error by, besides throwing it; and where it was made, in the sources. */
+const sayings: ReadonlyArray<readonly [what: string, statement: string]> = [
+  ["console.error", "console.error(made())"],
+  ["console.log, in an object", "console.log({ deep: made() })"],
+  ["a cause", "console.error(new Error('outer', { cause: made() }))"],
+  ["a rejection that nobody handles", "void Promise.reject(made())"],
+  ["a timer's callback", "setTimeout(() => { throw made() })"],
+  ["the stack as a text", "console.log(made().stack)"]
+]
+
+describe.each(guestRuntimes)("an error's place in the TypeScript it was written in, on %s", (runtime) => {
+  it.each(sayings.map((saying, index) => [...saying, index] as const))(
+    "%s",
+    async (_what, statement, index) => {
+      const name = `says-${index}-${runtime}`
+      const file = join(folder, `${name}.ts`)
+      const source = [
+        "type Nothing = undefined",
+        "",
+        "const made = (): Error =>",
+        "  new Error('deliberate')",
+        "export default async (): Promise<Response> => {",
+        `  ${statement}`,
+        "  await new Promise((resolve) => setTimeout(resolve, 5))",
+        "  return new Response('done')",
+        "}"
+      ]
+      await writeFile(file, source.join("\n"))
+      const { code, sourceMap } = await Effect.runPromise(buildBundle(file, { runtime }))
+      await register(server, name, { runtime })
+      const deployed = await fetch(`${server.url}/api/functions/${name}/deploy`, {
+        method: "POST",
+        headers: { "content-type": "application/json" },
+        body: JSON.stringify({ version: "v1", bundle: code, source_map: sourceMap })
+      })
+      expect(deployed.status).toBe(200)
+      await (await fetch(`${server.url}/functions/${name}`)).text()
+      const [told] = await until(
+        async () =>
+          (await lines()).filter(
+            (line) => line["function"] === name && JSON.stringify(line).includes("at made (")
+          ),
+        (found) => found.length > 0
+      )
+      const text = `${String(told?.["message"])}\n${String(told?.["stack"])}`
+      expect(text).toMatch(new RegExp(`at made \\(${name}\\.ts:4:\\d+\\)`))
+      expect(text).not.toContain("bundle.js")
+    }
+  )
+})

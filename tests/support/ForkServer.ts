@@ -3,7 +3,7 @@ import { connect, type Socket } from "node:net"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { onTestFinished } from "vitest"
-import { nativeProgram } from "./GuestProcess.ts"
+import { nativeProgram, needNativeProgram } from "./NativeProgram.ts"
 
 export interface Message {
   readonly id: string
@@ -122,6 +122,7 @@ export class ForkServer {
 
   /** `at`: where it listens; else in a folder of its own. */
   static async start(env: Readonly<Record<string, string>> = {}, at?: string): Promise<ForkServer> {
+    needNativeProgram()
     const folder = mkdtempSync(join(tmpdir(), "bunbase-fork-"))
     const path = at ?? join(folder, "fork.sock")
     const child = Bun.spawn([nativeProgram, "--zygote", "--listen", path], {
