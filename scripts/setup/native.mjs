@@ -66,10 +66,8 @@ const isHopeless = () => {
 const works = async (command, args, options) =>
   (await run("Native worker", command, args, options)).status === 0
 
-const header = (name) =>
-  ["/usr/include", "/usr/local/include", `/usr/include/${os.machine()}-linux-gnu`].some((folder) =>
-    fs.existsSync(path.join(folder, name))
-  )
+const INCLUDES = ["/usr/include", "/usr/local/include", `/usr/include/${os.machine()}-linux-gnu`]
+const header = (name, includes) => includes.some((folder) => fs.existsSync(path.join(folder, name)))
 const onPath = (name) =>
   (process.env.PATH ?? "").split(":").some((folder) => fs.existsSync(path.join(folder, name)))
 
@@ -79,23 +77,30 @@ const NEEDS = [
   { name: "a C++ compiler (c++)", there: () => onPath("c++"), debian: "g++" },
   { name: "make", there: () => onPath("make"), debian: "make" },
   { name: "patch", there: () => onPath("patch"), debian: "patch" },
-  { name: "the C library's headers", there: () => header("stdlib.h"), debian: "libc6-dev" },
-  { name: "libuv's headers (uv.h)", there: () => header("uv.h"), debian: "libuv1-dev" },
-  { name: "OpenSSL's headers (openssl/evp.h)", there: () => header("openssl/evp.h"), debian: "libssl-dev" }
+  { name: "the C library's headers", there: (includes) => header("stdlib.h", includes), debian: "libc6-dev" },
+  { name: "libuv's headers (uv.h)", there: (includes) => header("uv.h", includes), debian: "libuv1-dev" },
+  {
+    name: "OpenSSL's headers (openssl/evp.h)",
+    there: (includes) => header("openssl/evp.h", includes),
+    debian: "libssl-dev"
+  }
 ]
-const missing = () => NEEDS.filter(({ there }) => !there()).map(({ name }) => name)
+const lacking = (includes = INCLUDES) => NEEDS.filter(({ there }) => !there(includes))
+const missing = (includes) => lacking(includes).map(({ name }) => name)
 
-/** Installs what apt can give; what is still missing then is named. */
-const installNeeds = async () => {
-  if (missing().length === 0) return
-  const packages = NEEDS.filter(({ there }) => !there()).map(({ debian }) => debian)
+/**
+ * Installs what apt can give; what is still missing then is named. `includes` is where headers are looked for.
+ */
+export const installNeeds = async ({ includes = INCLUDES, isRoot = process.getuid?.() === 0 } = {}) => {
+  const packages = lacking(includes).map(({ debian }) => debian)
+  if (packages.length === 0) return
   const command = `apt-get install ${packages.join(" ")}`
-  if (onPath("apt-get") && process.getuid?.() === 0) {
+  if (onPath("apt-get") && isRoot) {
     report(`Native worker: installing ${packages.join(", ")}`)
     const args = ["install", "-y", "--no-install-recommends", ...packages]
     if (!(await works("apt-get", args)) && (await works("apt-get", ["update"]))) await works("apt-get", args)
   }
-  const still = missing()
+  const still = missing(includes)
   if (still.length === 0) return
   throw new SetupError(`${still.join(", ")} ${still.length === 1 ? "is" : "are"} not there.`, [
     onPath("apt-get") ? `As root: ${command}` : `Install what Debian calls ${packages.join(", ")}.`,
@@ -187,7 +192,8 @@ const sourceStamp = (source) =>
     JSON.stringify(source) + source.patches.map((name) => fs.readFileSync(patchFile(name), "utf8")).join("")
   )
 
-const fetchSource = async (source) => {
+/** Has the sources in their folder, patched: from what was downloaded before, from Debian, else from upstream. */
+export const fetchSource = async (source) => {
   const folder = path.join(build, source.folder)
   const mark = path.join(build, `${source.folder}.stamp`)
   if (fs.existsSync(mark) && fs.readFileSync(mark, "utf8") === sourceStamp(source)) return
