@@ -1,32 +1,13 @@
-import { writeFileSync } from "node:fs"
-import { join } from "node:path"
-import { afterAll, beforeAll, describe, expect, it } from "vitest"
+import { describe, expect, it } from "vitest"
 import type { FunctionView, VersionView } from "../../src/client/index.ts"
-import { cli, type CliOptions, newFolder } from "../support/Cli.ts"
-import { startServer, type TestServer } from "../support/TestServer.ts"
+import { cli } from "../support/Cli.ts"
+import { startServer } from "../support/TestServer.ts"
+import { cliSession } from "../support/CliSession.ts"
 
 /** The commands against a real server, as processes of their own. */
 
-const folder = newFolder()
-let server: TestServer
-beforeAll(async () => {
-  server = await startServer()
-})
-afterAll(async () => {
-  await server.dispose()
-  folder.remove()
-})
-
-const write = (name: string, text: string): string => {
-  writeFileSync(join(folder.path, name), text)
-  return name
-}
-const fn = (args: ReadonlyArray<string>, options: CliOptions = {}) =>
-  cli(["fn", ...args], {
-    cwd: folder.path,
-    ...options,
-    env: { FUNCTIONS_SOCKET: server.socketPath, ...options.env }
-  })
+const session = cliSession()
+const { fn, write } = session
 const answering = (text: string) => `export default () => new Response(${JSON.stringify(text)})\n`
 const json = async <A>(args: ReadonlyArray<string>): Promise<A> => {
   const { code, stderr, stdout } = await fn([...args, "--json"])
@@ -43,9 +24,9 @@ describe("fn deploy", () => {
     expect(stdout).toMatch(/\nbuilt first\.ts: \d+ B from 1 file\n/)
     expect(stdout).toMatch(/\ndeployed first v1 in [\d.]+ m?s\n/)
     // The socket tells where HTTP is: this server's port is no default.
-    expect(stdout).toContain(`\n  curl ${server.url}/functions/first\n`)
+    expect(stdout).toContain(`\n  curl ${session.server.url}/functions/first\n`)
     expect(stdout).toContain("bunbase fn invoke first")
-    expect(await (await fetch(`${server.url}/functions/first`)).text()).toBe("one")
+    expect(await (await fetch(`${session.server.url}/functions/first`)).text()).toBe("one")
   })
 
   it("counts versions up, and says when nothing changed", async () => {
@@ -74,8 +55,8 @@ describe("fn deploy", () => {
 
   it("deploys over HTTP, and prints a curl line that works", async () => {
     const source = write("http.ts", answering("over http"))
-    const { code, stdout } = await cli(["fn", "deploy", "by-http", source, "--url", server.url], {
-      cwd: folder.path
+    const { code, stdout } = await cli(["fn", "deploy", "by-http", source, "--url", session.server.url], {
+      cwd: session.folder
     })
     expect(code).toBe(0)
     const line = stdout.split("\n").find((one) => one.trim().startsWith("curl ")) ?? ""
@@ -189,8 +170,21 @@ describe("fn deploy", () => {
       "large.ts",
       `import text from "./large.txt" with { type: "text" }\nexport default () => new Response(String(text.length))`
     )
-    expect(await fn(["deploy", "large", source])).toMatchObject({ code: 0 })
-    expect((await fn(["invoke", "large"])).stdout).toBe(String(16 * 1024 * 1024))
+    const roomy = await startServer({
+      flags: [
+        "--max-bundle-bytes",
+        String(20 * 1024 * 1024),
+        "--max-buffered-bytes",
+        String(64 * 1024 * 1024)
+      ]
+    })
+    try {
+      const env = { FUNCTIONS_SOCKET: roomy.socketPath }
+      expect(await fn(["deploy", "large", source], { env })).toMatchObject({ code: 0 })
+      expect((await fn(["invoke", "large"], { env })).stdout).toBe(String(16 * 1024 * 1024))
+    } finally {
+      await roomy.dispose()
+    }
   })
 
   it("fails no request while it changes a function", async () => {
@@ -198,17 +192,20 @@ describe("fn deploy", () => {
     await fn(["deploy", "traffic", source])
     const seen = new Map<string, number>()
     let going = true
-    const client = async () => {
-      while (going) {
-        const answer = await fetch(`${server.url}/functions/traffic`)
-        const key = `${answer.status} ${await answer.text()}`
-        seen.set(key, (seen.get(key) ?? 0) + 1)
-      }
+    const call = async () => {
+      const answer = await fetch(`${session.server.url}/functions/traffic`)
+      const key = `${answer.status} ${await answer.text()}`
+      seen.set(key, (seen.get(key) ?? 0) + 1)
     }
+    const client = async () => {
+      while (going) await call()
+    }
+    await call()
     const clients = [client(), client()]
     for (const version of ["v2", "v3"]) {
       write("traffic.ts", answering(version))
       expect(await fn(["deploy", "traffic", source])).toMatchObject({ code: 0 })
+      await call()
     }
     going = false
     await Promise.all(clients)
@@ -253,7 +250,7 @@ describe("fn list, get, versions", () => {
   })
 
   it.each([["get"], ["versions"], ["invoke"]])("fn %s: says when there is no such function", async (name) => {
-    for (const where of [[], ["--url", server.url]]) {
+    for (const where of [[], ["--url", session.server.url]]) {
       const { code, stderr, stdout } = await fn([name, "nobody", ...where])
       expect({ code, stdout }).toEqual({ code: 1, stdout: "" })
       expect(stderr).toBe(

@@ -1,33 +1,15 @@
 import { createHash } from "node:crypto"
 import { readFileSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
-import { afterAll, beforeAll, describe, expect, it } from "vitest"
+import { beforeAll, describe, expect, it } from "vitest"
 import { until } from "../support/Api.ts"
-import { cli, cliEnvironment, type CliOptions, newFolder, program } from "../support/Cli.ts"
-import { startServer, type TestServer } from "../support/TestServer.ts"
+import { cli, cliEnvironment, program } from "../support/Cli.ts"
+import { cliSession } from "../support/CliSession.ts"
 
 /** `bunbase fn invoke` against a real server, as a process of its own. */
 
-const folder = newFolder()
-let server: TestServer
-beforeAll(async () => {
-  server = await startServer()
-})
-afterAll(async () => {
-  await server.dispose()
-  folder.remove()
-})
-
-const write = (name: string, text: string): string => {
-  writeFileSync(join(folder.path, name), text)
-  return name
-}
-const fn = (args: ReadonlyArray<string>, options: CliOptions = {}) =>
-  cli(["fn", ...args], {
-    cwd: folder.path,
-    ...options,
-    env: { FUNCTIONS_SOCKET: server.socketPath, ...options.env }
-  })
+const session = cliSession()
+const { fn, write } = session
 
 describe("fn invoke", () => {
   const echo = `export default async (req) => {
@@ -44,7 +26,7 @@ describe("fn invoke", () => {
     await fn(["deploy", "echo", write("echo.ts", echo)])
   })
 
-  const both = (): ReadonlyArray<ReadonlyArray<string>> => [[], ["--url", server.url]]
+  const both = (): ReadonlyArray<ReadonlyArray<string>> => [[], ["--url", session.server.url]]
 
   it("sends method, path, headers and body", async () => {
     for (const where of both()) {
@@ -89,7 +71,7 @@ describe("fn invoke", () => {
 
   it("brings bytes through, from stdin and from a file", async () => {
     const bytes = Uint8Array.from({ length: 300_000 }, (_, i) => (i * 7) % 256)
-    writeFileSync(join(folder.path, "bytes.bin"), bytes)
+    writeFileSync(join(session.folder, "bytes.bin"), bytes)
     const digest = createHash("sha256").update(bytes).digest("hex")
     for (const where of both()) {
       for (const [data, options] of [
@@ -101,7 +83,7 @@ describe("fn invoke", () => {
         expect(createHash("sha256").update(result.bytes).digest("hex")).toBe(digest)
       }
     }
-    expect(readFileSync(join(folder.path, "bytes.bin")).equals(Buffer.from(bytes))).toBe(true)
+    expect(readFileSync(join(session.folder, "bytes.bin")).equals(Buffer.from(bytes))).toBe(true)
   })
 
   it("shows status and headers with --include", async () => {
@@ -149,7 +131,7 @@ describe("fn invoke", () => {
     const { stderr } = await fn(["invoke", "echo", "--path", "/throw"])
     const id = /\n {2}- invocation ([0-9a-f-]{36})\n/.exec(stderr)?.[1]
     const [line = "", typed = ""] = /^ {2}more of it is in the function's log: (grep .+)$/m.exec(stderr) ?? []
-    expect(line).toContain(join(server.dataDir, "logs"))
+    expect(line).toContain(join(session.server.dataDir, "logs"))
     expect(typed).toContain(`grep ${id} `)
     await until(
       async () => {
@@ -158,7 +140,7 @@ describe("fn invoke", () => {
       },
       (found) => found.includes("secret words")
     )
-    const overHttp = await fn(["invoke", "echo", "--path", "/throw", "--url", server.url])
+    const overHttp = await fn(["invoke", "echo", "--path", "/throw", "--url", session.server.url])
     expect(overHttp.stderr).toMatch(/\n {2}- invocation [0-9a-f-]{36}\n.* grep [0-9a-f-]{36} data\/logs/)
   })
 
@@ -203,7 +185,7 @@ describe("fn invoke", () => {
       expect(stderr).toMatch(/^error: FN_002: /)
       expect(stderr).toContain("\n  - retryable, but it may have run already: try again if")
     }
-    const { body, status } = await fetch(`${server.url}/functions/late`).then(async (response) => ({
+    const { body, status } = await fetch(`${session.server.url}/functions/late`).then(async (response) => ({
       status: response.status,
       body: (await response.json()) as unknown
     }))
@@ -215,7 +197,17 @@ describe("fn invoke", () => {
       ["no end", "no end\r\n"],
       ["an end\n", "an end\r\n"]
     ] as const) {
-      const args = ["fn", "invoke", "echo", "--path", "/echo", "--data", body, "--socket", server.socketPath]
+      const args = [
+        "fn",
+        "invoke",
+        "echo",
+        "--path",
+        "/echo",
+        "--data",
+        body,
+        "--socket",
+        session.server.socketPath
+      ]
       expect((await cli(args)).stdout).toBe(body)
       let seen = ""
       const decoder = new TextDecoder()

@@ -1,44 +1,15 @@
 import { Effect } from "effect"
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs"
+import { writeFileSync } from "node:fs"
 import { createServer, type Server, type Socket } from "node:net"
-import { tmpdir } from "node:os"
-import { join } from "node:path"
-import { afterEach, beforeEach, describe, expect, it } from "vitest"
-import {
-  ConnectionError,
-  connectSocket,
-  type FunctionsClient,
-  ProtocolError,
-  type SocketOptions
-} from "../../src/client/index.ts"
+import { describe, expect, it } from "vitest"
+import { ConnectionError, connectSocket, ProtocolError } from "../../src/client/index.ts"
 import { until } from "../support/Api.ts"
-import { functionView, type HarnessOptions, type IpcHarness, startIpc } from "../support/IpcHarness.ts"
+import { functionView } from "../support/IpcHarness.ts"
 import { answerBytes } from "../support/RawSocket.ts"
+import { clientSession } from "../support/ClientSession.ts"
 
-let folder: string
-let path: string
-let cleanups: Array<() => Promise<unknown>>
-
-beforeEach(() => {
-  folder = mkdtempSync(join(tmpdir(), "bunbase-client-"))
-  path = join(folder, "s.sock")
-  cleanups = []
-})
-afterEach(async () => {
-  for (const cleanup of cleanups.reverse()) await cleanup()
-  rmSync(folder, { recursive: true, force: true })
-})
-
-const serve = async (options: HarnessOptions = {}): Promise<IpcHarness> => {
-  const server = await startIpc({ socketPath: path, ...options })
-  cleanups.push(server.stop)
-  return server
-}
-const connect = async (options: SocketOptions = {}): Promise<FunctionsClient> => {
-  const client = await connectSocket(path, options)
-  cleanups.push(client.close)
-  return client
-}
+const session = clientSession()
+const { connect, serve } = session
 /** A server that says what a test makes it say. */
 const play = async (onConnection: (socket: Socket, count: number) => void): Promise<Server> => {
   let count = 0
@@ -48,8 +19,8 @@ const play = async (onConnection: (socket: Socket, count: number) => void): Prom
     socket.on("error", () => {})
     onConnection(socket, (count += 1))
   })
-  await new Promise<void>((resolve) => server.listen(path, resolve))
-  cleanups.push(async () => {
+  await new Promise<void>((resolve) => server.listen(session.path, resolve))
+  session.atEnd(async () => {
     for (const socket of sockets) socket.destroy()
     server.close()
   })
@@ -65,15 +36,15 @@ const idOf = (bytes: Buffer): bigint => bytes.readBigUInt64LE(4)
 
 describe("a server that is not there", () => {
   it("is named, with what to do", async () => {
-    const error = await failure(connectSocket(path))
+    const error = await failure(connectSocket(session.path))
     expect(error).toBeInstanceOf(ConnectionError)
     expect(error).toMatchObject({
-      message: `no server is listening on ${path}; start one with: bunbase serve --socket ${path}`,
+      message: `no server is listening on ${session.path}; start one with: bunbase serve --socket ${session.path}`,
       delivery: "not_sent",
-      address: path
+      address: session.path
     })
-    writeFileSync(path, "")
-    expect(await failure(connectSocket(path))).toBeInstanceOf(ConnectionError)
+    writeFileSync(session.path, "")
+    expect(await failure(connectSocket(session.path))).toBeInstanceOf(ConnectionError)
   })
 
   it("fails what was sent, keeps what was not, and sends once more what changes nothing", async () => {

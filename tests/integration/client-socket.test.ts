@@ -1,52 +1,14 @@
 import { Effect } from "effect"
 import * as fc from "fast-check"
-import { mkdtempSync, rmSync } from "node:fs"
-import { tmpdir } from "node:os"
-import { join } from "node:path"
-import { afterEach, beforeEach, describe, expect, it } from "vitest"
-import {
-  connectSocket,
-  FunctionsError,
-  type FunctionsClient,
-  type SocketOptions
-} from "../../src/client/index.ts"
+import { describe, expect, it } from "vitest"
+import { FunctionsError } from "../../src/client/index.ts"
 import { DeploymentFailed, ExecutionTimeout, LimitExceeded } from "../../src/domain/Errors.ts"
 import { until } from "../support/Api.ts"
-import {
-  deploymentView,
-  functionView,
-  type HarnessOptions,
-  type IpcHarness,
-  startIpc,
-  type Submission,
-  target,
-  versionView
-} from "../support/IpcHarness.ts"
+import { deploymentView, functionView, type Submission, target, versionView } from "../support/IpcHarness.ts"
+import { clientSession } from "../support/ClientSession.ts"
 
-let folder: string
-let path: string
-let cleanups: Array<() => Promise<unknown>>
-
-beforeEach(() => {
-  folder = mkdtempSync(join(tmpdir(), "bunbase-client-"))
-  path = join(folder, "s.sock")
-  cleanups = []
-})
-afterEach(async () => {
-  for (const cleanup of cleanups.reverse()) await cleanup()
-  rmSync(folder, { recursive: true, force: true })
-})
-
-const serve = async (options: HarnessOptions = {}): Promise<IpcHarness> => {
-  const server = await startIpc({ socketPath: path, ...options })
-  cleanups.push(server.stop)
-  return server
-}
-const connect = async (options: SocketOptions = {}): Promise<FunctionsClient> => {
-  const client = await connectSocket(path, options)
-  cleanups.push(client.close)
-  return client
-}
+const session = clientSession()
+const { connect, serve } = session
 const failure = (promise: Promise<unknown>): Promise<unknown> =>
   promise.then(
     () => expect.unreachable("it was expected to fail"),

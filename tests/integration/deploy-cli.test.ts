@@ -1,31 +1,17 @@
-import { mkdirSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
-import { afterAll, beforeAll, describe, expect, it } from "vitest"
+import { describe, expect, it } from "vitest"
 import { getFunction, register } from "../support/Api.ts"
-import { cli, newFolder } from "../support/Cli.ts"
-import { startServer, type TestServer } from "../support/TestServer.ts"
+import { cli } from "../support/Cli.ts"
+import { cliSession } from "../support/CliSession.ts"
 
 /** `fn deploy` where something is wrong: what it says to the letter, and what it leaves. */
 
-const folder = newFolder()
-let server: TestServer
-beforeAll(async () => {
-  server = await startServer()
-})
-afterAll(async () => {
-  await server.dispose()
-  folder.remove()
-})
-
-const write = (name: string, text: string): string => {
-  mkdirSync(join(folder.path, name, ".."), { recursive: true })
-  writeFileSync(join(folder.path, name), text)
-  return name
-}
-const bySocket = (): ReadonlyArray<string> => ["--socket", server.socketPath]
-const byUrl = (): ReadonlyArray<string> => ["--url", server.url]
+const session = cliSession()
+const { write } = session
+const bySocket = (): ReadonlyArray<string> => ["--socket", session.server.socketPath]
+const byUrl = (): ReadonlyArray<string> => ["--url", session.server.url]
 const deploy = async (args: ReadonlyArray<string>, where = bySocket()) =>
-  await cli(["fn", "deploy", ...args, ...where], { cwd: folder.path })
+  await cli(["fn", "deploy", ...args, ...where], { cwd: session.folder })
 /** A deployment that fails; its words. */
 const refused = async (args: ReadonlyArray<string>, where = bySocket()): Promise<string> => {
   const { code, stderr, stdout } = await deploy(args, where)
@@ -33,7 +19,7 @@ const refused = async (args: ReadonlyArray<string>, where = bySocket()): Promise
   return stderr
 }
 const call = async (name: string): Promise<string> =>
-  await (await fetch(`${server.url}/functions/${name}`)).text()
+  await (await fetch(`${session.server.url}/functions/${name}`)).text()
 
 const KEPT = "the name is registered with these settings; deploy again with other flags to change them"
 const greeting = "export default () => new Response(process.env.GREETING ?? 'none')\n"
@@ -52,10 +38,10 @@ describe.each([
       `error: FN_005: ${name}.ts:6:20: not today\n  nothing was deployed; ${KEPT}\n`
     )
     const settings = { memory_mb: 64, timeout_seconds: 7, env: ["GREETING"] }
-    expect(await getFunction(server, name)).toMatchObject({ ...settings, state: "REGISTERED" })
+    expect(await getFunction(session.server, name)).toMatchObject({ ...settings, state: "REGISTERED" })
     write(source, greeting)
     expect(await deploy([name, source], where())).toMatchObject({ code: 0, stderr: "" })
-    expect(await getFunction(server, name)).toMatchObject({ ...settings, active_version: "v1" })
+    expect(await getFunction(session.server, name)).toMatchObject({ ...settings, active_version: "v1" })
     expect(await call(name)).toBe("hi")
   })
 
@@ -69,7 +55,7 @@ describe.each([
       `${KEPT}\n`
     for (let attempt = 0; attempt < 2; attempt += 1) {
       expect(await refused([name, source, ...flags], where())).toBe(hidden)
-      expect(await getFunction(server, name)).toMatchObject({
+      expect(await getFunction(session.server, name)).toMatchObject({
         handler: "mian",
         env: ["GREETING"],
         state: "REGISTERED"
@@ -94,23 +80,23 @@ describe.each([
     const mended = await deploy([name, source, ...second], where())
     expect(mended).toMatchObject({ code: 0, stderr: "" })
     expect(await call(name)).toBe("two")
-    expect(await getFunction(server, name)).toMatchObject({ memory_mb: 256, env: ["GREETING"] })
+    expect(await getFunction(session.server, name)).toMatchObject({ memory_mb: 256, env: ["GREETING"] })
   })
 })
 
 describe("a function that was registered and never deployed", () => {
   it("keeps its settings when the command line says nothing of them", async () => {
-    await register(server, "kept", { env: { GREETING: "kept" }, memory_mb: 64 })
+    await register(session.server, "kept", { env: { GREETING: "kept" }, memory_mb: 64 })
     const broken = write("kept.ts", throwing)
     expect(await refused(["kept", broken])).toContain("kept.ts:6:20: not today")
     write("kept.ts", greeting)
     expect(await deploy(["kept", broken])).toMatchObject({ code: 0 })
     expect(await call("kept")).toBe("kept")
-    expect(await getFunction(server, "kept")).toMatchObject({ memory_mb: 64 })
+    expect(await getFunction(session.server, "kept")).toMatchObject({ memory_mb: 64 })
   })
 
   it("takes other ones, and the command says which variables went", async () => {
-    await register(server, "taken", { env: { GREETING: "old", OTHER: "1" } })
+    await register(session.server, "taken", { env: { GREETING: "old", OTHER: "1" } })
     const { code, stdout } = await deploy(["taken", write("taken.ts", greeting), "--env", "GREETING=new"])
     expect(code).toBe(0)
     expect(stdout).toMatch(/^registered taken \(func-\w+\) on bun; it no longer has OTHER\n/)
@@ -118,12 +104,12 @@ describe("a function that was registered and never deployed", () => {
   })
 
   it("keeps the settings that a failed deployment brought", async () => {
-    await register(server, "brought", { memory_mb: 64, timeout_seconds: 2 })
+    await register(session.server, "brought", { memory_mb: 64, timeout_seconds: 2 })
     const source = write("brought.ts", throwing)
     expect(await refused(["brought", source, "--memory-mb", "32"])).toContain(
       `not today\n  nothing was deployed; ${KEPT}`
     )
-    expect(await getFunction(server, "brought")).toMatchObject({ memory_mb: 32, timeout_seconds: 30 })
+    expect(await getFunction(session.server, "brought")).toMatchObject({ memory_mb: 32, timeout_seconds: 30 })
   })
 })
 
@@ -217,7 +203,7 @@ describe("--json", () => {
 
   it("so also where the build fails, an argument is wrong, or no server is there", async () => {
     const error = async (...args: ReadonlyArray<string>) => {
-      const { code, stderr, stdout } = await cli(["fn", ...args, "--json"], { cwd: folder.path })
+      const { code, stderr, stdout } = await cli(["fn", ...args, "--json"], { cwd: session.folder })
       expect(stdout).toBe("")
       return { code, ...(JSON.parse(stderr) as { error: object }) }
     }
@@ -234,7 +220,7 @@ describe("--json", () => {
         exit_code: 2
       }
     })
-    expect(await error("list", "--socket", join(folder.path, "none.sock"))).toMatchObject({
+    expect(await error("list", "--socket", join(session.folder, "none.sock"))).toMatchObject({
       code: 3,
       error: { message: expect.stringContaining("none.sock"), exit_code: 3 }
     })

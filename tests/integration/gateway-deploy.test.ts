@@ -1,40 +1,11 @@
 import { Effect } from "effect"
-import { afterEach, describe, expect, it } from "vitest"
+import { describe, expect, it } from "vitest"
 import type { DeployRequest } from "../../src/protocol/Management.ts"
-import {
-  deploymentView,
-  type FunctionsFake,
-  type GatewayOptions,
-  type GatewayUnderTest,
-  startGateway
-} from "../support/GatewayUnderTest.ts"
+import { deploymentView, type GatewayOptions } from "../support/GatewayUnderTest.ts"
 import { exchange } from "../support/RawHttp.ts"
+import { expectProblem, gatewaySession, json } from "../support/GatewaySession.ts"
 
-let gateway: GatewayUnderTest | undefined
-const start = async (
-  functions: FunctionsFake = {},
-  options: GatewayOptions = {}
-): Promise<GatewayUnderTest> => (gateway = await startGateway({ functions, ...options }))
-afterEach(async () => {
-  await gateway?.[Symbol.asyncDispose]()
-  gateway = undefined
-})
-
-const json = (body: unknown, headers: Record<string, string> = {}) => ({
-  method: "POST",
-  headers: { "content-type": "application/json", ...headers },
-  body: typeof body === "string" ? body : JSON.stringify(body)
-})
-
-const expectProblem = async (response: Response, status: number, code: string) => {
-  expect(response.status).toBe(status)
-  expect(response.headers.get("content-type")).toBe("application/problem+json")
-  expect(response.headers.get("x-function-error")).toBe(code)
-  expect(response.headers.get("cache-control")).toBe("no-store")
-  const problem = (await response.json()) as Record<string, unknown>
-  expect(problem).toMatchObject({ type: `urn:bunbase:problem:${code}`, status, code })
-  return problem
-}
+const start = gatewaySession()
 
 const deploying = async (init: RequestInit, options: GatewayOptions = {}) => {
   const deployed: Array<readonly [string, DeployRequest]> = []
@@ -149,7 +120,6 @@ describe("POST /api/functions/:id/deploy", () => {
         /larger than \d+ bytes; the server's option max_bundle_bytes sets this limit/
       )
     })
-    await gateway?.[Symbol.asyncDispose]()
     const asForm = await deploying(
       {
         method: "POST",
@@ -198,7 +168,6 @@ describe("access", () => {
       })
       await expectProblem(response, 403, "FN_009")
       expect(deployed).toHaveLength(0)
-      await gateway?.[Symbol.asyncDispose]()
     }
   })
 

@@ -1,5 +1,5 @@
 import { Effect } from "effect"
-import { afterEach, describe, expect, it } from "vitest"
+import { describe, expect, it } from "vitest"
 import {
   DeploymentFailed,
   FunctionNotFound,
@@ -12,40 +12,11 @@ import {
 } from "../../src/domain/Errors.ts"
 import type { RegisterFunction } from "../../src/domain/FunctionSpec.ts"
 import type { VersionView } from "../../src/protocol/Management.ts"
-import {
-  type FunctionsFake,
-  functionView,
-  type GatewayOptions,
-  type GatewayUnderTest,
-  startGateway
-} from "../support/GatewayUnderTest.ts"
+import { functionView } from "../support/GatewayUnderTest.ts"
 import { exchange } from "../support/RawHttp.ts"
+import { expectProblem, gatewaySession, json } from "../support/GatewaySession.ts"
 
-let gateway: GatewayUnderTest | undefined
-const start = async (
-  functions: FunctionsFake = {},
-  options: GatewayOptions = {}
-): Promise<GatewayUnderTest> => (gateway = await startGateway({ functions, ...options }))
-afterEach(async () => {
-  await gateway?.[Symbol.asyncDispose]()
-  gateway = undefined
-})
-
-const json = (body: unknown, headers: Record<string, string> = {}) => ({
-  method: "POST",
-  headers: { "content-type": "application/json", ...headers },
-  body: typeof body === "string" ? body : JSON.stringify(body)
-})
-
-const expectProblem = async (response: Response, status: number, code: string) => {
-  expect(response.status).toBe(status)
-  expect(response.headers.get("content-type")).toBe("application/problem+json")
-  expect(response.headers.get("x-function-error")).toBe(code)
-  expect(response.headers.get("cache-control")).toBe("no-store")
-  const problem = (await response.json()) as Record<string, unknown>
-  expect(problem).toMatchObject({ type: `urn:bunbase:problem:${code}`, status, code })
-  return problem
-}
+const start = gatewaySession()
 
 const registering = async (body: unknown, headers?: Record<string, string>) => {
   const registered: Array<RegisterFunction> = []
