@@ -1,4 +1,4 @@
-import type { LoadPayload } from "../protocol/worker/Wire.ts"
+import { EXIT_CODES, type LoadPayload } from "../protocol/worker/Wire.ts"
 import type { SocketTransport } from "./SocketTransport.ts"
 import type { WorkerFault } from "./WorkerAnswer.ts"
 import type { WorkerBody } from "./WorkerConversation.ts"
@@ -8,7 +8,7 @@ import type { ForkedEnd, Zygote } from "./Zygote.ts"
 const REFUSAL_MS = 50
 
 /** How the QuickJS-NG worker ends when its engine has run out of memory. */
-export const MEMORY_EXIT_CODE = 12
+export const MEMORY_EXIT_CODE = EXIT_CODES.memory
 
 /** Ends that a process which has run out of memory comes to: the kernel's own, and the engine's and libc's. */
 const MEMORY_SIGNALS = new Set(["SIGKILL", "SIGABRT", "SIGSEGV", "SIGBUS", "SIGILL", "SIGTRAP"])

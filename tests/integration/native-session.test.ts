@@ -132,4 +132,21 @@ describe("a native worker's function without the capability eval", () => {
     expect(new Set(Object.values(said))).toEqual(new Set([outcome]))
     expect(isFunction).toBe(true)
   })
+
+  test("an uncaught refusal is PERMISSION_DENIED, an EvalError of the function's own is not", async () => {
+    const bundle = await bundleOf(
+      "refused.js",
+      `export default async (request) => {
+        if (request.url.endsWith("/own")) throw new EvalError("mine")
+        if (request.url.endsWith("/later")) await null
+        return new Function("return 1")()
+      }`
+    )
+    const guest = await ready({})
+    const capabilities = { eval: false }
+    guest.send({ id: "", type: "load", payload: { bundle_path: bundle, handler: "", env: {}, capabilities } })
+    const codes = []
+    for (const path of ["/", "/later", "/own"]) codes.push((await guest.failure({ path })).code)
+    expect(codes).toEqual(["PERMISSION_DENIED", "PERMISSION_DENIED", "HANDLER_ERROR"])
+  })
 })

@@ -1,3 +1,4 @@
+import { readFileSync } from "node:fs"
 import { afterAll, beforeAll, expect, it } from "vitest"
 import { getFunction, problemOf, serve, until } from "../support/Api.ts"
 import { childrenOf, commandOf, descriptorsOf, isAlive } from "../support/Processes.ts"
@@ -20,6 +21,10 @@ interface Counted {
 }
 const counted = async (server: TestServer, name: string): Promise<Counted> =>
   (await (await call(server, name)).json()) as Counted
+
+/** The processes under one, its snapshots' workers too. */
+const descendantsOf = (pid: number): ReadonlyArray<number> =>
+  childrenOf(pid).flatMap((child) => [child, ...descendantsOf(child)])
 
 const forkServerOf = (server: TestServer): number => {
   const [pid] = childrenOf(server.pid).filter((child) => commandOf(child).includes("--zygote"))
@@ -148,6 +153,29 @@ describeOnQuickJs("functions on quickjs-ng, in a server", () => {
     expect(await text(server, "fetches", from("127.0.0.1"))).toBe("OK")
     expect(await text(server, "some", from("127.0.0.1"))).toBe("OK")
     expect(await text(server, "some", from("localhost"))).toBe("TypeError PERMISSION_DENIED")
+  })
+
+  it.each([
+    ["forked from the fork server", {}],
+    ["forked from a snapshot", { snapshot: true }]
+  ])("are held to few descriptors and no processes by the kernel: %s", async (how, more) => {
+    const name = `held-${Object.keys(more).length}`
+    const before = new Set(descendantsOf(forkServerOf(server)))
+    await serve(server, name, counting, { ...onQuickJs, ...more })
+    await text(server, name)
+    const limits = descendantsOf(forkServerOf(server))
+      .filter((pid) => !before.has(pid))
+      .map((pid) => readFileSync(`/proc/${pid}/limits`, "utf8"))
+      .map((all) =>
+        [/Max open files +(\d+) +(\d+)/, /Max processes +(\d+) +(\d+)/].map((line) =>
+          line.exec(all)?.slice(1)
+        )
+      )
+    // a worker; a snapshot's own fork server may start processes
+    expect(limits, how).toContainEqual([
+      ["64", "64"],
+      ["0", "0"]
+    ])
   })
 
   it("leave no descriptor and no process behind, however many workers there were (R-2)", async () => {

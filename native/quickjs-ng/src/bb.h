@@ -16,7 +16,6 @@ extern "C" {
 #endif
 
 /* Exit codes: the host broke the protocol (or no transport); the bundle could not be loaded; memory ran out. */
-enum { BB_EXIT_LOAD = 1, BB_EXIT_MEMORY = 12, BB_EXIT_PROTOCOL = 70 };
 
 extern JSRuntime *bb_rt;
 extern JSContext *bb_ctx;

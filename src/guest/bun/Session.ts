@@ -1,6 +1,7 @@
 import { LineDecoder } from "../../protocol/worker/LineDecoder.ts"
 import {
   type CancelPayload,
+  EXIT_CODES,
   type InvokePayload,
   type LoadPayload,
   MAX_LINE_BYTES
@@ -14,9 +15,9 @@ import type { Outbox } from "./Outbox.ts"
 import { absolute } from "./Start.ts"
 
 /** EX_SOFTWARE: the host broke the protocol. */
-export const EXIT_PROTOCOL = 70
+export const EXIT_PROTOCOL = EXIT_CODES.protocol
 /** The bundle could not be loaded. */
-export const EXIT_LOAD = 1
+export const EXIT_LOAD = EXIT_CODES.load
 
 /** Notes about lines that are no messages: more are only counted. */
 const MAX_NOTES = 100

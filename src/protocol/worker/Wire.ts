@@ -37,6 +37,9 @@ export type ErrorCode = (typeof ERROR_CODES)[number]
 export const LOG_LEVELS = ["debug", "info", "warn", "error"] as const
 export type LogLevel = (typeof LOG_LEVELS)[number]
 
+/** How a worker's process ends: the bundle could not be loaded; its memory is used up; the host broke the protocol. */
+export const EXIT_CODES = { load: 1, memory: 12, protocol: 70 } as const
+
 /**
  * When this variable holds a descriptor's number, the worker speaks the protocol there, in both directions, instead of
  * on its stdin and stdout. Those then are the function's own: nothing that it prints can reach the protocol.

@@ -1,11 +1,17 @@
 import { readFileSync } from "node:fs"
 import { describe, expect, it } from "vitest"
-import { wireConstants } from "./wireConstants.ts"
+import { wireHeader, wireModule } from "./wireConstants.ts"
 
-const header = new URL("../../../native/quickjs-ng/src/wire_constants.h", import.meta.url)
+const native = new URL("../../../native/quickjs-ng/", import.meta.url)
 
 describe("the protocol's words", () => {
-  it("are the same for the native worker (else run `bun native/quickjs-ng/tools/wire-constants.ts`)", () => {
-    expect(readFileSync(header, "utf8")).toBe(wireConstants())
-  })
+  it.each([
+    ["C", "src/wire_constants.h", wireHeader],
+    ["TypeScript", "js/wire/constants.ts", wireModule]
+  ])(
+    "are the same for the native worker's %s (else run `bun native/quickjs-ng/tools/wire-constants.ts`)",
+    (_, file, made) => {
+      expect(readFileSync(new URL(file, native), "utf8")).toBe(made())
+    }
+  )
 })

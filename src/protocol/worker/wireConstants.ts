@@ -1,28 +1,48 @@
 import {
   ERROR_CODES,
+  EXIT_CODES,
   FEATURES,
   LOG_LEVELS,
+  MAX_BODY_BYTES,
   MAX_LINE_BYTES,
   PROTOCOL_FD_VARIABLE,
   PROTOCOL_VERSION
 } from "./Wire.ts"
 
+const origin = "Generated from src/protocol/worker/Wire.ts by native/quickjs-ng/tools/wire-constants.ts."
+
 const macro = (name: string, value: string | number): string =>
   `#define BB_${name} ${typeof value === "string" ? JSON.stringify(value) : value}\n`
 
-const each = (prefix: string, words: ReadonlyArray<string>): string =>
-  words.map((word) => macro(`${prefix}_${word.toUpperCase()}`, word)).join("")
+const exits = Object.entries(EXIT_CODES)
 
-/** The protocol's constants as the C header of the native worker (`native/quickjs-ng/src/wire_constants.h`). */
-export const wireConstants = (): string =>
-  `/* Generated from src/protocol/worker/Wire.ts by native/quickjs-ng/tools/wire-constants.ts. */
+/** What the native worker's C needs of the protocol (`native/quickjs-ng/src/wire_constants.h`). */
+export const wireHeader = (): string =>
+  `/* ${origin} */
 #ifndef BB_WIRE_CONSTANTS_H
 #define BB_WIRE_CONSTANTS_H
 
 ${macro("PROTOCOL_VERSION", PROTOCOL_VERSION)}${macro("PROTOCOL_FD_VARIABLE", PROTOCOL_FD_VARIABLE)}/* Bytes, the newline not counted. */
 ${macro("MAX_LINE_BYTES", MAX_LINE_BYTES)}
-${each("FEATURE", FEATURES)}
-${each("ERROR", ERROR_CODES)}
-${each("LEVEL", LOG_LEVELS)}
+${exits.map(([name, code]) => macro(`EXIT_${name.toUpperCase()}`, code)).join("")}
 #endif
 `
+
+/** As the formatter has it: longer lists one a line. */
+const union = (words: ReadonlyArray<string>): string => {
+  const quoted = words.map((word) => JSON.stringify(word))
+  const line = ` ${quoted.join(" | ")}`
+  return line.length <= 85 ? line : quoted.map((word) => `\n  | ${word}`).join("")
+}
+
+/** What its TypeScript needs (`native/quickjs-ng/js/wire/constants.ts`). */
+export const wireModule = (): string =>
+  `/** ${origin} */
+
+export type LogLevel =${union(LOG_LEVELS)}
+export type ErrorCode =${union(ERROR_CODES)}
+export type Feature =${union(FEATURES)}
+
+/** Bytes. */
+export const MAX_BODY_BYTES = ${MAX_BODY_BYTES}
+${exits.map(([name, code]) => `export const EXIT_${name.toUpperCase()} = ${code}\n`).join("")}`

@@ -1,6 +1,7 @@
 import { append, isOneOf, joined } from "../webidl/primordials.ts"
 import { apply, isArray, keys, stringify, whenOwnSettled } from "./intrinsics.ts"
-import type { ErrorCode, ErrorFields } from "./lines.ts"
+import type { ErrorCode } from "../wire/constants.ts"
+import type { ErrorFields } from "./lines.ts"
 import { native } from "./native.ts"
 import { describeThrown, isOutOfMemory, placeInBundle, withClass } from "./thrown.ts"
 

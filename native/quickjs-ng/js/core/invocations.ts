@@ -2,17 +2,11 @@ import type * as EventsSegment from "../segments/events.ts"
 import type * as FetchSegment from "../segments/fetch.ts"
 import { wasRefused } from "./evaluation.ts"
 import type { Handler } from "./handler.ts"
+import { type ErrorCode, EXIT_MEMORY } from "../wire/constants.ts"
 import { ownField } from "../webidl/primordials.ts"
 import { hardenedMap } from "../webidl/hardenedMap.ts"
 import { NativeDOMException, stringify, whenAwaited, whenOwnSettled } from "./intrinsics.ts"
-import {
-  bareErrorLine,
-  type ErrorCode,
-  type ErrorFields,
-  errorLine,
-  RESPONSE_TAIL,
-  responseHead
-} from "./lines.ts"
+import { bareErrorLine, type ErrorFields, errorLine, RESPONSE_TAIL, responseHead } from "./lines.ts"
 import { native } from "./native.ts"
 import { type InvokePayload, toRequest } from "./request.ts"
 import { Speaker } from "./speaker.ts"
@@ -66,8 +60,6 @@ class Invocation extends Speaker {
 }
 
 const DEADLINE = "the deadline passed"
-/** ENOMEM; the host sees it as the end of a worker that ran out of memory. */
-const EXIT_MEMORY = 12
 const MEMORY: ErrorFields = { message: "the function used more memory than it may have" }
 
 const inFlight = hardenedMap<string, Invocation>()

@@ -1,4 +1,5 @@
-import { type LogLevel, logLine } from "./lines.ts"
+import type { LogLevel } from "../wire/constants.ts"
+import { logLine } from "./lines.ts"
 import { native } from "./native.ts"
 
 /** Log lines are dropped, and counted, while the host leaves this many bytes unread. */

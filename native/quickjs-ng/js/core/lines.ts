@@ -1,4 +1,5 @@
 import { charCodeAt, ownField, slice } from "../webidl/primordials.ts"
+import type { ErrorCode, Feature, LogLevel } from "../wire/constants.ts"
 import { native } from "./native.ts"
 import { stringify } from "./intrinsics.ts"
 
@@ -7,23 +8,15 @@ import { stringify } from "./intrinsics.ts"
  * JSON string, quotes included.
  */
 
-export type LogLevel = "debug" | "info" | "warn" | "error"
-export type ErrorCode =
-  | "HANDLER_ERROR"
-  | "INVALID_RESPONSE"
-  | "RESPONSE_TOO_LARGE"
-  | "BUNDLE_LOAD_ERROR"
-  | "NO_HANDLER"
-  | "PERMISSION_DENIED"
-  | "OUT_OF_MEMORY"
-  | "CANCELLED"
-
 /** Longer log messages are cut (bytes of UTF-8, the note about the cut included). */
 const MAX_LOG_BYTES = 64 * 1024
 /** Longer stacks and error messages are cut (characters). */
 const MAX_ERROR_CHARS = 32 * 1024
 
-/** `features` is a JSON array; `handler` is the export that answers, undefined while no bundle is loaded. */
+/** The features of a worker, as a JSON array: put together at once, for later a function may have given arrays a toJSON. */
+export const featureList = (features: ReadonlyArray<Feature>): string => stringify(features)
+
+/** `features` is such a list; `handler` is the export that answers, undefined while no bundle is loaded. */
 export const readyLine = (features: string, pid: number, handler?: string): string =>
   `{"id":"","type":"ready","payload":{"protocol":"${native.protocolVersion}","runtime":"quickjs-ng","runtime_version":"${native.engineVersion}","features":${features},"pid":${pid}${handler === undefined ? "" : `,"handler":${stringify(handler)}`}}}`
 

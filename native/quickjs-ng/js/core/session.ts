@@ -1,25 +1,23 @@
 import type * as FetchSegment from "../segments/fetch.ts"
+import { EXIT_LOAD } from "../wire/constants.ts"
 import { append, ownField, slice } from "../webidl/primordials.ts"
 import { inheritEnvironment, replaceEnvironment } from "./environment.ts"
 import { forbidEvaluation } from "./evaluation.ts"
 import { type Handler, loadBundle, type Loaded } from "./handler.ts"
-import { stringify } from "./intrinsics.ts"
+import { setPrototypeOf, stringify } from "./intrinsics.ts"
 import * as invocations from "./invocations.ts"
 import { confess } from "./journal.ts"
-import { bareErrorLine, errorLine, pongLine, readyLine } from "./lines.ts"
+import { bareErrorLine, errorLine, featureList, pongLine, readyLine } from "./lines.ts"
 import { native } from "./native.ts"
 import { restartClock } from "./performance.ts"
 import type { InvokePayload } from "./request.ts"
 import { describeThrown, isOutOfMemory } from "./thrown.ts"
 
-/** The bundle could not be loaded. */
-const EXIT_LOAD = 1
 const NOTE_CHARS = 200
-// put together at once: later, a function may have given arrays a toJSON
-const FEATURES = stringify(["concurrency", "cancel", "ping", "load", "call"])
+const FEATURES = featureList(["concurrency", "cancel", "ping", "load", "call"])
 
 /** What a fork server can do. */
-const ZYGOTE_FEATURES = stringify(["fork"])
+const ZYGOTE_FEATURES = featureList(["fork"])
 
 /** What the library of a fork server has loaded, so that no worker has to. */
 const PRELOADED = ["events", "url", "fetch", "console", "encoding", "files", "streams"]
@@ -113,6 +111,7 @@ export const forked = (): void => {
   forking = false
   snapshotting = false
   restartClock()
+  if (forForks !== null) native.applyLimits(forForks)
   if (state !== "empty") state = "ready"
   ready()
 }
@@ -219,11 +218,26 @@ const onLoad = (id: string, payload: unknown): void => {
   }
   state = "loading"
   replaceEnvironment(field(payload, "env"))
-  native.applyLimits(field(payload, "limits"))
   if (field(field(payload, "capabilities"), "eval") === false) forbidEvaluation()
   const listen = field(payload, "zygote")
+  limit(field(payload, "limits"), typeof listen === "string")
   snapshotting = typeof listen === "string"
   load(path, typeof handler === "string" ? handler : "", typeof listen === "string" ? listen : null)
+}
+
+/** What is to be applied in the workers that this process forks, and not yet. */
+let forForks: object | null = null
+
+/** A fork server has to start processes itself: that limit is for its workers. */
+const limit = (limits: unknown, forks: boolean): void => {
+  if (typeof limits !== "object" || limits === null) return
+  setPrototypeOf(limits, null)
+  const { max_processes } = limits as { max_processes?: unknown }
+  if (forks) {
+    forForks = setPrototypeOf({ max_processes }, null) as object
+    delete (limits as { max_processes?: unknown }).max_processes
+  }
+  native.applyLimits(limits)
 }
 
 const onShutdown = (): void => {

@@ -1,6 +1,6 @@
 import { replaceEach } from "../webidl/primordials.ts"
 import { log } from "./journal.ts"
-import type { LogLevel } from "./lines.ts"
+import type { LogLevel } from "../wire/constants.ts"
 
 /**
  * Whoever can log: an invocation, or the worker itself (id `""`). The console's state that would get mixed up between

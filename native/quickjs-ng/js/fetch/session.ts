@@ -1,3 +1,4 @@
+import { MAX_BODY_BYTES } from "../wire/constants.ts"
 import { native } from "bunbase:core"
 import type { AbortSignal } from "../events/AbortSignal.ts"
 import { Body, consumeBytes } from "./Body.ts"
@@ -83,8 +84,6 @@ export interface Fault {
 
 export type Answer = Parts | Fault
 
-/** The `MAX_BODY_BYTES` of the worker protocol (`src/protocol/worker/Wire.ts`). */
-export const MAX_BODY_BYTES = 47 * 1024 * 1024
 export const hasNoBody = (status: number): boolean => status === 204 || status === 205 || status === 304
 
 /** What a handler returned, as it is sent. Throws and rejects only with what user code threw. */

@@ -1,0 +1,19 @@
+/** Generated from src/protocol/worker/Wire.ts by native/quickjs-ng/tools/wire-constants.ts. */
+
+export type LogLevel = "debug" | "info" | "warn" | "error"
+export type ErrorCode =
+  | "HANDLER_ERROR"
+  | "INVALID_RESPONSE"
+  | "RESPONSE_TOO_LARGE"
+  | "BUNDLE_LOAD_ERROR"
+  | "NO_HANDLER"
+  | "PERMISSION_DENIED"
+  | "OUT_OF_MEMORY"
+  | "CANCELLED"
+export type Feature = "concurrency" | "cancel" | "stream" | "ping" | "load" | "call" | "fork"
+
+/** Bytes. */
+export const MAX_BODY_BYTES = 49283072
+export const EXIT_LOAD = 1
+export const EXIT_MEMORY = 12
+export const EXIT_PROTOCOL = 70
