@@ -38,19 +38,9 @@ const MAX_FDS = 64
  */
 const MAX_PROCESSES = 0
 
-/** The wire, the standard three, what libuv's loop and the loading of a bundle need; a function itself opens nothing. */
-const MAX_FDS = 64
-/**
- * No further process or thread can be started. The kernel counts all of the user's processes for this and does not apply it
- * to root: it is a second lock, behind a worker that has no way to start one.
- */
-const MAX_PROCESSES = 0
-
 /** A worker that has one invocation in its whole life is also held to its CPU time; one that has many cannot be. */
 const limitsOf = ({ isolation, limits }: Target): WorkerLimits => ({
   memory_mb: limits.memory_mb,
-  max_fds: MAX_FDS,
-  max_processes: MAX_PROCESSES,
   max_fds: MAX_FDS,
   max_processes: MAX_PROCESSES,
   ...(isolation === "invocation" ? { cpu_seconds: Math.ceil(limits.timeout_seconds) + 1 } : {})
