@@ -5,7 +5,7 @@ import type { Subject } from "./subjects/Subject.ts"
 /** `share`: of what raw does, more is better. `µs`, `ms`: time, `MB`: memory, less is better. */
 export type Unit = "share" | "µs" | "ms" | "MB"
 
-export type PromiseId = "S-1" | "S-2" | "S-3" | "S-4" | "S-5" | "S-6" | "S-7" | "S-8" | "S-9"
+export type PromiseId = "S-1" | "S-2" | "S-3" | "S-4" | "S-5" | "S-6" | "S-7" | "S-8" | "S-9" | "S-6b"
 
 /**
  * One promise and how it is measured. `Name` names its figures where there is more than one (`p50`, `p95`).

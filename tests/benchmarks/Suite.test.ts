@@ -38,7 +38,7 @@ const echoing = async (request: Request): Promise<Response> =>
   request.method === "POST" ? new Response(await request.arrayBuffer()) : new Response(crypto.randomUUID())
 
 describe("the benchmarks, against a server that stands in", () => {
-  it("measure every promise and count every request", async () => {
+  it("measure every promise and count every request", { timeout: 60_000 }, async () => {
     const rows = await run(subjectAnswering(echoing))
     expect(rows.map(({ benchmark }) => benchmark.id)).toEqual(benchmarks.map(({ id }) => id))
     for (const row of rows) {

@@ -10,6 +10,7 @@ import { coldStart } from "./s5-cold-start.ts"
 import { coldStartQuickJs } from "./s6-cold-start-quickjs.ts"
 import { throughputQuickJs } from "./s7-throughput-quickjs.ts"
 import { warmMemory } from "./s8-warm-memory.ts"
+import { isolation } from "./s6b-isolation.ts"
 import { largeBody } from "./s9-large-body.ts"
 import { startRawServer } from "./subjects/RawServer.ts"
 import type { Subject } from "./subjects/Subject.ts"
@@ -24,7 +25,8 @@ export const benchmarks: ReadonlyArray<Benchmark> = [
   coldStartQuickJs,
   throughputQuickJs,
   warmMemory,
-  largeBody
+  largeBody,
+  isolation
 ]
 
 export interface Surroundings {
