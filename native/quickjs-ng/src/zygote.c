@@ -32,7 +32,7 @@
 #define MAX_QUEUED (4u * 1024 * 1024)
 
 static struct sockaddr_un address;
-static int listener = -1, signals = -1, control_in = -1, control_out = -1;
+static int listener = -1, signals = -1, control_in = -1, control_out = -1, spare = -1;
 static pid_t *children;
 static size_t child_count, child_room;
 static bool stopping;
@@ -47,14 +47,37 @@ static void say(const char *format, ...)
     va_start(arguments, format);
     length = vsnprintf(line, sizeof(line), format, arguments);
     va_end(arguments);
-    if (length > 0)
-        bb_wire_send(line, (size_t)length);
+    if (length <= 0)
+        return;
+    /* no line of ours is as long; a cut one would still have to end */
+    if ((size_t)length >= sizeof(line)) {
+        length = (int)sizeof(line) - 1;
+        line[length - 1] = '\n';
+    }
+    bb_wire_send(line, (size_t)length);
 }
 
+/* The host hears of it before its connection is closed. */
 static void fork_failed(int why)
 {
     const char *name = strerrorname_np(why);
     say("{\"id\":\"\",\"type\":\"fork_failed\",\"payload\":{\"errno\":\"%s\"}}\n", name == NULL ? "UNKNOWN" : name);
+    bb_wire_flush(control_out);
+}
+
+/*
+ * With no descriptor left a connection cannot even be refused, and would wait for ever: the spare one is for that.
+ */
+static void refuse_connection(void)
+{
+    int connection;
+    if (spare < 0)
+        return;
+    close(spare);
+    connection = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
+    if (connection >= 0)
+        close(connection);
+    spare = open("/dev/null", O_RDONLY | O_CLOEXEC);
 }
 
 /* A socket that only this user can connect to. */
@@ -131,6 +154,8 @@ static void become_worker(int connection, pid_t parent)
         _exit(0);
     close(listener);
     close(signals);
+    if (spare >= 0)
+        close(spare);
     if (control_in > 2)
         close(control_in);
     if (control_out > 2 && control_out != control_in)
@@ -159,13 +184,17 @@ static bool take_connections(void)
 {
     for (int i = 0; i < ACCEPTS_PER_TURN; i++) {
         pid_t parent = getpid(), pid;
+        int why;
         int connection = accept4(listener, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
         if (connection < 0) {
             if (errno == EINTR || errno == ECONNABORTED)
                 continue;
             if (errno == EAGAIN || errno == EWOULDBLOCK)
                 return true;
-            fork_failed(errno);
+            why = errno;
+            fork_failed(why);
+            if (why == EMFILE || why == ENFILE)
+                refuse_connection();
             return false;
         }
         if (!is_same_user(connection)) {
@@ -256,7 +285,7 @@ static void serve(void)
     uint64_t paused_until = 0;
     for (;;) {
         struct pollfd fds[4];
-        int count = 3, timeout = -1, takes = -1, writes = -1;
+        int count = 3, timeout = -1, takes = -1;
         uint64_t now = bb_now_us();
         if (stopping) {
             if (child_count == 0) {
@@ -279,13 +308,10 @@ static void serve(void)
             if (listener >= 0)
                 timeout = (int)((paused_until - now) / 1000 + 1);
         }
-        if (bb_wire_queued() > 0) {
-            writes = count;
+        if (bb_wire_queued() > 0)
             fds[count++] = (struct pollfd){ .fd = control_out, .events = POLLOUT };
-        }
         if (poll(fds, (nfds_t)count, timeout) < 0 && errno != EINTR)
             end(BB_EXIT_PROTOCOL);
-        (void)writes;
         if (fds[1].revents != 0)
             reap();
         if (fds[0].revents != 0)
@@ -309,6 +335,7 @@ int bb_zygote_serve(const char *path, int in, int out)
     sigaddset(&child, SIGCHLD);
     sigprocmask(SIG_BLOCK, &child, NULL);
     signals = signalfd(-1, &child, SFD_CLOEXEC | SFD_NONBLOCK);
+    spare = open("/dev/null", O_RDONLY | O_CLOEXEC);
     fcntl(in, F_SETFL, fcntl(in, F_GETFL) | O_NONBLOCK);
     fcntl(out, F_SETFL, fcntl(out, F_GETFL) | O_NONBLOCK);
     if (signals < 0)
