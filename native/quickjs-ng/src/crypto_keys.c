@@ -73,7 +73,7 @@ static JSValue key_parts(JSContext *ctx, const struct curve *curve, const EC_KEY
     if (number != NULL && bb_crypto.BN_bn2binpad(number, scalar, curve->field_bytes) == curve->field_bytes) {
         JS_SetPropertyStr(ctx, parts, "privateKey", bb_crypto_result(ctx, scalar, (size_t)curve->field_bytes));
     }
-    memset(scalar, 0, sizeof scalar);
+    explicit_bzero(scalar, sizeof scalar);
     return parts;
 }
 
@@ -186,8 +186,10 @@ static JSValue js_ecdh(JSContext *ctx, JSValueConst this_val, int argc, JSValueC
     }
     bb_crypto.EC_KEY_free(own);
     bb_crypto.EC_KEY_free(other);
-    if (length != curve->field_bytes) return bb_crypto_failed(ctx, "the shared secret could not be computed");
-    return bb_crypto_result(ctx, secret, (size_t)length);
+    JSValue result = length == curve->field_bytes ? bb_crypto_result(ctx, secret, (size_t)length)
+                                                  : bb_crypto_failed(ctx, "the shared secret could not be computed");
+    explicit_bzero(secret, sizeof secret);
+    return result;
 }
 
 /* ed25519Public(seed) */

@@ -68,6 +68,9 @@ export const HKDF: Algorithm = {
   keyLength: () => null
 }
 
+/** Nothing else runs meanwhile, and no deadline ends it: this many take a few seconds. */
+const MAX_ITERATIONS = 10_000_000
+
 interface Pbkdf2Params extends HkdfParams {
   readonly iterations: number
 }
@@ -86,6 +89,8 @@ export const PBKDF2: Algorithm = {
     const length = wholeBytes(bits)
     const { hash, salt, iterations } = params as unknown as Pbkdf2Params
     if (iterations === 0) throw operationError("PBKDF2 needs at least one iteration")
+    if (iterations > MAX_ITERATIONS)
+      throw operationError(`PBKDF2 makes at most ${MAX_ITERATIONS} iterations at once, not ${iterations}`)
     if (length === 0) return new Uint8Array(0)
     return lib().pbkdf2(hash.name, key.material, salt, iterations, length)
   },
