@@ -33,14 +33,25 @@ void bb_vm_hook(enum bb_hook hook, int argc, JSValueConst *argv);
 void bb_vm_task(JSValueConst function, JSValueConst context);
 /* Runs jobs for at most `budget_us`; true when none is left. */
 bool bb_vm_jobs(uint64_t budget_us);
-/* Reports the rejections that nobody handled. To be called when no job is left. */
-void bb_vm_rejections(void);
+/* Reports rejections that nobody handled, for at most `budget_us`; true when none is left. To be called when no job is left. */
+bool bb_vm_rejections(uint64_t budget_us);
 /* Looks at the exception that is pending: an interrupted invocation, or something uncaught. */
 void bb_vm_report(void);
 /* Whether what was thrown says that there is no memory left; then everybody in flight hears of it, and the worker ends. */
 bool bb_vm_out_of_memory(JSValueConst thrown);
 /* How the engine's stack size is set, bytes. */
 void bb_vm_stack(size_t bytes);
+/* While a part of the library is evaluated, it has stack and memory beyond the function's; calls nest. */
+void bb_vm_headroom(bool more);
+
+/* rejections.c: promises that were rejected and that nobody handles. */
+void bb_rejections_add(JSValueConst promise, JSValueConst reason);
+void bb_rejections_remove(JSValueConst promise);
+/* The oldest, which is the caller's then; false when there is none. */
+bool bb_rejections_take(JSValue *promise, JSValue *reason, JSValue *context);
+/* Whether there was no memory to keep one. */
+bool bb_rejections_lost(void);
+void bb_rejections_free(void);
 
 /* memory.c: the engine's allocator, which knows its limit. */
 extern const JSMallocFunctions bb_memory_functions;
@@ -50,6 +61,8 @@ void bb_memory_limit(size_t bytes);
 bool bb_memory_exhausted(void);
 /* Lets the engine have a little more than its limit, so that it can say that it has reached it. */
 void bb_memory_relieve(void);
+/* As much again, for a while. */
+void bb_memory_headroom(bool more);
 
 /* loop.c: libuv, the transport, ends. */
 int bb_loop_open(int in, int out);
@@ -58,6 +71,9 @@ void bb_loop_run(void) __attribute__((noreturn));
 void bb_loop_flush(void);
 /* Ends once the output is taken, at the latest after BB_FLUSH_MS. */
 void bb_loop_flush_then_exit(int code);
+/* Whether the process only waits for its output to be taken; whether it has waited long enough. */
+bool bb_loop_is_ending(void);
+bool bb_loop_is_over(void);
 /* The host has closed its end, or must not be heard any more. */
 void bb_exit_now(int code) __attribute__((noreturn));
 /* Monotonic microseconds. */

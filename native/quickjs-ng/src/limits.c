@@ -6,6 +6,10 @@
 
 /* The process's own stack has to be larger than what the engine may use of it. */
 #define MAX_STACK_KB 6144
+/* More than any machine has, and no more bytes than a number holds. */
+#define MAX_MEMORY_MB (1 << 30)
+/* The kernel counts nanoseconds: seconds beyond would be few again. */
+#define MAX_KERNEL (1 << 30)
 
 static int64_t number_of(const char *name)
 {
@@ -38,6 +42,8 @@ static void lower(__rlimit_resource_t resource, int64_t value)
     struct rlimit limit;
     if (value < 0 || getrlimit(resource, &limit) < 0)
         return;
+    if (value > MAX_KERNEL)
+        value = MAX_KERNEL;
     if (limit.rlim_cur == RLIM_INFINITY || limit.rlim_cur > (rlim_t)value)
         limit.rlim_cur = (rlim_t)value;
     if (limit.rlim_max == RLIM_INFINITY || limit.rlim_max > (rlim_t)value)
@@ -48,7 +54,7 @@ static void lower(__rlimit_resource_t resource, int64_t value)
 void bb_limits_apply(const struct bb_limits *limits)
 {
     if (limits->memory_mb > 0)
-        bb_memory_limit((size_t)limits->memory_mb * 1024 * 1024);
+        bb_memory_limit((size_t)(limits->memory_mb < MAX_MEMORY_MB ? limits->memory_mb : MAX_MEMORY_MB) * 1024 * 1024);
     if (limits->stack_kb > 0)
         bb_vm_stack((size_t)(limits->stack_kb < MAX_STACK_KB ? limits->stack_kb : MAX_STACK_KB) * 1024);
     lower(RLIMIT_CPU, limits->cpu_seconds > 0 ? limits->cpu_seconds : -1);

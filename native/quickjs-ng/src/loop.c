@@ -14,7 +14,7 @@
 
 /* How long the end of the process waits for the host to take what is still to be said. */
 #define FLUSH_MS 500
-/* Jobs run this long before the host's input is looked at. */
+/* Jobs run this long before the host's input is looked at; so long are rejections told of. */
 #define JOBS_US 10000
 #define CHUNK (64u * 1024)
 /* Of one turn's input. */
@@ -25,6 +25,8 @@ static uv_poll_t input, output;
 static uv_timer_t timer;
 static int in_fd = -1, out_fd = -1;
 static int input_events, output_events;
+/* Files take and give everything at once: there is nothing to wait for, and the kernel cannot wait for them. */
+static bool in_is_file, out_is_file;
 static int exit_code = -1;
 static char *zygote_path;
 static uint64_t exit_by;
@@ -55,6 +57,16 @@ void bb_loop_flush_then_exit(int code)
     exit_by = bb_now_us() + FLUSH_MS * 1000;
 }
 
+bool bb_loop_is_ending(void)
+{
+    return exit_code >= 0;
+}
+
+bool bb_loop_is_over(void)
+{
+    return exit_code >= 0 && bb_now_us() > exit_by;
+}
+
 static void on_readable(uv_poll_t *handle, int status, int events);
 static void on_writable(uv_poll_t *handle, int status, int events);
 
@@ -68,13 +80,15 @@ static void flush(void)
 {
     int wanted;
     bb_loop_flush();
-    if (exit_code >= 0 && (bb_wire_queued() == 0 || bb_now_us() > exit_by))
+    if (exit_code >= 0 && (bb_wire_queued() == 0 || bb_loop_is_over()))
         bb_exit_now(exit_code);
     wanted = bb_wire_queued() > 0 ? UV_WRITABLE : 0;
     if (wanted == output_events)
         return;
     output_events = wanted;
-    if (in_fd == out_fd) {
+    if (out_is_file) {
+        return;
+    } else if (in_fd == out_fd) {
         uv_poll_start(&input, input_events | wanted, on_readable);
     } else if (wanted) {
         uv_poll_start(&output, wanted, on_writable);
@@ -92,9 +106,10 @@ static void on_writable(uv_poll_t *handle, int status, int events)
     flush();
 }
 
+static void read_input(void);
+
 static void on_readable(uv_poll_t *handle, int status, int events)
 {
-    static uint8_t chunk[CHUNK];
     (void)handle;
     if (events & UV_WRITABLE)
         flush();
@@ -103,6 +118,12 @@ static void on_readable(uv_poll_t *handle, int status, int events)
         uv_poll_start(&input, input_events | (in_fd == out_fd ? output_events : 0), on_readable);
     if (status == 0 && (events & (UV_READABLE | UV_DISCONNECT)) == 0)
         return;
+    read_input();
+}
+
+static void read_input(void)
+{
+    static uint8_t chunk[CHUNK];
     for (int i = 0; i < CHUNKS_PER_TURN; i++) {
         ssize_t length = read(in_fd, chunk, sizeof(chunk));
         if (length > 0) {
@@ -144,13 +165,18 @@ int bb_loop_open(int in, int out)
         failed = uv_timer_init(&loop, &timer);
     if (failed == 0)
         failed = uv_poll_init(&loop, &input, in);
+    in_is_file = failed == UV_EPERM;
+    if (in_is_file)
+        failed = 0;
     if (failed == 0 && out != in) {
         failed = uv_poll_init(&loop, &output, out);
-        /* a file takes everything at once: there is nothing to wait for */
-        if (failed == UV_EPERM)
+        out_is_file = failed == UV_EPERM;
+        if (out_is_file)
             failed = 0;
+    } else {
+        out_is_file = in_is_file;
     }
-    if (failed == 0) {
+    if (failed == 0 && !in_is_file) {
         input_events = UV_READABLE;
         failed = uv_poll_start(&input, input_events, on_readable);
     }
@@ -183,8 +209,9 @@ void bb_loop_become_zygote(const char *path)
 static void close_loop(void)
 {
     uv_close((uv_handle_t *)&timer, NULL);
-    uv_close((uv_handle_t *)&input, NULL);
-    if (in_fd != out_fd)
+    if (!in_is_file)
+        uv_close((uv_handle_t *)&input, NULL);
+    if (in_fd != out_fd && !out_is_file)
         uv_close((uv_handle_t *)&output, NULL);
     uv_run(&loop, UV_RUN_DEFAULT);
     uv_loop_close(&loop);
@@ -211,13 +238,15 @@ void bb_loop_run(void)
 {
     JS_UpdateStackTop(bb_rt);
     for (;;) {
-        bool idle = bb_vm_jobs(JOBS_US);
-        if (idle)
-            bb_vm_rejections();
-        idle = !JS_IsJobPending(bb_rt);
+        bool idle = bb_vm_jobs(JOBS_US) && bb_vm_rejections(JOBS_US);
+        idle = idle && (!JS_IsJobPending(bb_rt) || bb_loop_is_ending());
         flush();
         if (idle && zygote_path != NULL)
             turn_into_zygote();
+        if (in_is_file) {
+            read_input();
+            idle = false;
+        }
         arm();
         uv_run(&loop, idle ? UV_RUN_ONCE : UV_RUN_NOWAIT);
     }

@@ -9,10 +9,12 @@
 static size_t used;
 static size_t limit = SIZE_MAX;
 static bool exhausted;
+static bool headroom;
 
 static bool fits(size_t more)
 {
-    if (more <= limit && used <= limit - more)
+    size_t allowed = headroom && limit <= SIZE_MAX - RELIEF ? limit + RELIEF : limit;
+    if (more <= allowed && used <= allowed - more)
         return true;
     exhausted = true;
     return false;
@@ -84,9 +86,9 @@ const JSMallocFunctions bb_memory_functions = {
 
 void bb_memory_limit(size_t bytes)
 {
-    limit = bytes == 0 ? SIZE_MAX : bytes;
+    limit = bytes == 0 || bytes > SIZE_MAX - 2 * RELIEF ? SIZE_MAX : bytes;
     if (bb_rt != NULL)
-        JS_SetMemoryLimit(bb_rt, bytes == 0 ? 0 : bytes + 2 * RELIEF);
+        JS_SetMemoryLimit(bb_rt, limit == SIZE_MAX ? 0 : limit + 2 * RELIEF);
 }
 
 bool bb_memory_exhausted(void)
@@ -98,4 +100,9 @@ void bb_memory_relieve(void)
 {
     if (limit <= SIZE_MAX - RELIEF)
         limit += RELIEF;
+}
+
+void bb_memory_headroom(bool more)
+{
+    headroom = more;
 }

@@ -71,7 +71,10 @@ static JSValue segment(JSContext *ctx, JSValueConst this, int argc, JSValueConst
     /* what the library sets up for itself belongs to no invocation */
     outer = JS_GetAsyncContext(bb_rt);
     JS_SetAsyncContext(bb_rt, JS_UNDEFINED);
+    /* what is cut short in its evaluation would be broken for good */
+    bb_vm_headroom(true);
     result = bb_library_segment(ctx, name);
+    bb_vm_headroom(false);
     JS_SetAsyncContext(bb_rt, outer);
     JS_FreeCString(ctx, name);
     return result;

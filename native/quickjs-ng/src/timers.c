@@ -1,6 +1,5 @@
 /* Open timers: a binary heap over (due, order of setting). An id names a slot and how often it was used. */
 #include <math.h>
-#include <stdlib.h>
 #include "bb.h"
 
 #define MAX_TIMERS (1u << 20)
@@ -62,20 +61,27 @@ static void sift_down(uint32_t at)
     place(at, slot);
 }
 
-static bool grow(void)
+/* In the engine's memory, so that it counts. False with an exception pending. */
+static bool grow(JSContext *ctx)
 {
     uint32_t wanted = room == 0 ? 16 : room * 2;
     struct timer *slots;
     uint32_t *order;
-    if (wanted > MAX_TIMERS)
+    if (wanted > MAX_TIMERS) {
+        JS_ThrowRangeError(ctx, "too many open timers");
         return false;
-    slots = realloc(timers, wanted * sizeof(*slots));
-    if (slots == NULL)
+    }
+    slots = bb_memory_functions.js_realloc(NULL, timers, wanted * sizeof(*slots));
+    if (slots == NULL) {
+        JS_ThrowOutOfMemory(ctx);
         return false;
+    }
     timers = slots;
-    order = realloc(heap, wanted * sizeof(*order));
-    if (order == NULL)
+    order = bb_memory_functions.js_realloc(NULL, heap, wanted * sizeof(*order));
+    if (order == NULL) {
+        JS_ThrowOutOfMemory(ctx);
         return false;
+    }
     heap = order;
     room = wanted;
     return true;
@@ -89,8 +95,8 @@ JSValue bb_timers_set(JSContext *ctx, double delay_ms, JSValueConst callback)
         slot = free_slot;
         free_slot = timers[slot].at;
     } else {
-        if (made == room && !grow())
-            return JS_ThrowRangeError(ctx, "too many open timers");
+        if (made == room && !grow(ctx))
+            return JS_EXCEPTION;
         slot = made++;
         timers[slot].uses = 0;
     }
@@ -150,7 +156,7 @@ void bb_timers_run(void)
 {
     /* what is set meanwhile has its turn in the next round */
     uint64_t now = bb_now_us(), last = serial;
-    while (count > 0 && timers[heap[0]].due_us <= now && timers[heap[0]].serial < last) {
+    while (count > 0 && !bb_loop_is_ending() && timers[heap[0]].due_us <= now && timers[heap[0]].serial < last) {
         uint32_t slot = heap[0];
         JSValue callback = timers[slot].callback, context = timers[slot].context;
         take(slot);
@@ -168,8 +174,8 @@ void bb_timers_free(void)
         JS_FreeValue(bb_ctx, timers[heap[i]].callback);
         JS_FreeValue(bb_ctx, timers[heap[i]].context);
     }
-    free(timers);
-    free(heap);
+    bb_memory_functions.js_free(NULL, timers);
+    bb_memory_functions.js_free(NULL, heap);
     timers = NULL;
     heap = NULL;
     count = made = room = 0;

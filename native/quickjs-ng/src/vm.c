@@ -5,6 +5,8 @@
 #include "bb.h"
 
 #define DEFAULT_STACK (1024u * 1024)
+/* What the library may use beyond the function's stack while a part of it is evaluated, wherever that is asked for. */
+#define HEADROOM (512u * 1024)
 
 JSRuntime *bb_rt;
 JSContext *bb_ctx;
@@ -19,11 +21,11 @@ static JSAtom deadline_atom;
 static JSValue interrupted_context;
 static bool is_interrupted;
 
-struct rejection {
-    JSValue promise, reason, context;
-};
-static struct rejection *rejections;
-static size_t rejection_count, rejection_room;
+static size_t stack_bytes = DEFAULT_STACK;
+/* How many parts of the library are being evaluated, one for the other. */
+static int headroom;
+
+static void give_up(void);
 
 /* An invocation has its deadline (monotonic ms) in an own property; code of no invocation has none. */
 static int on_interrupt(JSRuntime *rt, void *opaque)
@@ -31,6 +33,9 @@ static int on_interrupt(JSRuntime *rt, void *opaque)
     JSValue context, deadline;
     double at;
     (void)opaque;
+    /* the end waits for nobody's code */
+    if (bb_loop_is_over())
+        return 1;
     context = JS_GetAsyncContext(rt);
     if (!JS_IsObject(context)) {
         JS_FreeValueRT(rt, context);
@@ -51,58 +56,54 @@ static int on_interrupt(JSRuntime *rt, void *opaque)
     return 1;
 }
 
-static void forget_rejection(size_t at)
-{
-    struct rejection *one = &rejections[at];
-    JS_FreeValue(bb_ctx, one->promise);
-    JS_FreeValue(bb_ctx, one->reason);
-    JS_FreeValue(bb_ctx, one->context);
-    rejections[at] = rejections[--rejection_count];
-}
-
 static void on_rejection(JSContext *ctx, JSValueConst promise, JSValueConst reason, bool is_handled, void *opaque)
 {
+    (void)ctx;
     (void)opaque;
-    if (is_handled) {
-        for (size_t i = rejection_count; i > 0; i--) {
-            if (JS_VALUE_GET_PTR(rejections[i - 1].promise) == JS_VALUE_GET_PTR(promise)) {
-                forget_rejection(i - 1);
-                return;
-            }
-        }
-        return;
-    }
-    if (rejection_count == rejection_room) {
-        size_t room = rejection_room == 0 ? 16 : rejection_room * 2;
-        struct rejection *moved = realloc(rejections, room * sizeof(*moved));
-        if (moved == NULL)
-            return;
-        rejections = moved;
-        rejection_room = room;
-    }
-    rejections[rejection_count++] = (struct rejection){
-        JS_DupValue(ctx, promise), JS_DupValue(ctx, reason), JS_GetAsyncContext(bb_rt)
-    };
+    if (is_handled)
+        bb_rejections_remove(promise);
+    else
+        bb_rejections_add(promise, reason);
 }
 
-void bb_vm_rejections(void)
+bool bb_vm_rejections(uint64_t budget_us)
 {
-    while (rejection_count > 0) {
-        struct rejection one = rejections[0];
-        for (size_t i = 1; i < rejection_count; i++)
-            rejections[i - 1] = rejections[i];
-        rejection_count--;
-        JS_SetAsyncContext(bb_rt, one.context);
-        bb_vm_hook(BB_HOOK_REJECTION, 2, (JSValueConst[]){ one.reason, one.promise });
+    static bool told;
+    uint64_t end = bb_now_us() + budget_us;
+    JSValue promise, reason, context;
+    if (bb_rejections_lost() && !bb_loop_is_ending())
+        give_up();
+    for (;;) {
+        if (bb_loop_is_ending())
+            return true;
+        if (bb_now_us() > end)
+            return false;
+        if (!bb_rejections_take(&promise, &reason, &context)) {
+            if (told)
+                bb_vm_hook(BB_HOOK_REJECTION, 0, NULL);
+            told = false;
+            return true;
+        }
+        told = true;
+        JS_SetAsyncContext(bb_rt, context);
+        bb_vm_hook(BB_HOOK_REJECTION, 2, (JSValueConst[]){ reason, promise });
         JS_SetAsyncContext(bb_rt, JS_UNDEFINED);
-        JS_FreeValue(bb_ctx, one.promise);
-        JS_FreeValue(bb_ctx, one.reason);
+        JS_FreeValue(bb_ctx, promise);
+        JS_FreeValue(bb_ctx, reason);
     }
 }
 
 void bb_vm_stack(size_t bytes)
 {
-    JS_SetMaxStackSize(bb_rt, bytes);
+    stack_bytes = bytes;
+    JS_SetMaxStackSize(bb_rt, bytes + (headroom > 0 ? HEADROOM : 0));
+}
+
+void bb_vm_headroom(bool more)
+{
+    headroom += more ? 1 : -1;
+    bb_vm_stack(stack_bytes);
+    bb_memory_headroom(headroom > 0);
 }
 
 void bb_vm_open(void)
@@ -127,11 +128,7 @@ void bb_vm_open(void)
 void bb_vm_close(void)
 {
     bb_timers_free();
-    while (rejection_count > 0)
-        forget_rejection(rejection_count - 1);
-    free(rejections);
-    rejections = NULL;
-    rejection_room = 0;
+    bb_rejections_free();
     for (int i = 0; i < BB_HOOK_COUNT; i++)
         JS_FreeValue(bb_ctx, hooks[i]);
     JS_FreeValue(bb_ctx, interrupted_context);
@@ -165,11 +162,12 @@ static void note_exception(JSValueConst thrown)
     JS_FreeValue(bb_ctx, JS_GetException(bb_ctx));
 }
 
+/* Whether a property is a text that begins so. */
 static bool says(JSValueConst error, const char *property, const char *wanted)
 {
     JSValue value = JS_GetPropertyStr(bb_ctx, error, property);
     const char *text = JS_IsString(value) ? JS_ToCString(bb_ctx, value) : NULL;
-    bool is = text != NULL && strcmp(text, wanted) == 0;
+    bool is = text != NULL && strncmp(text, wanted, strlen(wanted)) == 0;
     if (JS_IsException(value))
         JS_FreeValue(bb_ctx, JS_GetException(bb_ctx));
     JS_FreeCString(bb_ctx, text);
@@ -177,10 +175,15 @@ static bool says(JSValueConst error, const char *property, const char *wanted)
     return is;
 }
 
-/* Whether it is what the engine throws when it has no memory: an InternalError, or null without room for one. */
+/*
+ * Whether it is what the engine throws when it has no memory: an InternalError ("out of memory", "out of memory in regexp
+ * execution", another text without room for that one), or null without room for one.
+ */
 static bool is_out_of_memory(JSValueConst thrown)
 {
-    return JS_IsError(thrown) ? says(thrown, "name", "InternalError") && says(thrown, "message", "out of memory")
+    return JS_IsError(thrown) ? says(thrown, "name", "InternalError")
+                                    && (says(thrown, "message", "out of memory")
+                                        || (bb_memory_exhausted() && says(thrown, "message", "Invalid error message")))
                               : bb_memory_exhausted() && (JS_IsNull(thrown) || JS_IsUninitialized(thrown));
 }
 
@@ -212,13 +215,17 @@ bool bb_vm_out_of_memory(JSValueConst thrown)
 
 static bool take_interruption(JSValueConst thrown)
 {
-    JSValue context, result;
+    JSValue context, outer, result;
     if (!JS_IsUncatchableError(thrown))
         return false;
     context = is_interrupted ? interrupted_context : JS_UNDEFINED;
     interrupted_context = JS_UNDEFINED;
     is_interrupted = false;
+    /* not in the context whose time is over: the hook would be interrupted, too */
+    outer = JS_GetAsyncContext(bb_rt);
+    JS_SetAsyncContext(bb_rt, JS_UNDEFINED);
     result = JS_Call(bb_ctx, hooks[BB_HOOK_INTERRUPTED], JS_UNDEFINED, 1, (JSValueConst[]){ context });
+    JS_SetAsyncContext(bb_rt, outer);
     if (JS_IsException(result)) {
         JSValue second = JS_GetException(bb_ctx);
         note_exception(second);
@@ -268,7 +275,7 @@ bool bb_vm_jobs(uint64_t budget_us)
 {
     uint64_t end = 0;
     JSContext *ctx;
-    for (unsigned done = 1; JS_IsJobPending(bb_rt); done++) {
+    for (unsigned done = 1; JS_IsJobPending(bb_rt) && !bb_loop_is_ending(); done++) {
         if (JS_ExecutePendingJob(bb_rt, &ctx) < 0)
             bb_vm_report();
         if ((done & 127) == 0) {

@@ -9,6 +9,7 @@ import * as invocations from "./invocations.ts"
 import { confess } from "./journal.ts"
 import { bareErrorLine, errorLine, featureList, pongLine, readyLine } from "./lines.ts"
 import { native } from "./native.ts"
+import { confessRejections, isShown } from "./rejections.ts"
 import { restartClock } from "./performance.ts"
 import type { InvokePayload } from "./request.ts"
 import { describeThrown, isOutOfMemory } from "./thrown.ts"
@@ -258,4 +259,9 @@ const report = (title: string, thrown: unknown): void => {
 }
 
 export const uncaught = (thrown: unknown): void => report("Uncaught exception", thrown)
-export const rejection = (reason: unknown): void => report("Unhandled rejection", reason)
+/** A promise that nobody handles was rejected; without the promise: those that there were have all been looked at. */
+export const rejection = (reason: unknown, promise?: unknown): void => {
+  if (promise === undefined) confessRejections()
+  else if (isOutOfMemory(reason) || isShown(invocations.likelySpeaker()))
+    report("Unhandled rejection", reason)
+}

@@ -18,6 +18,7 @@ import {
   streams,
   url as urls
 } from "bunbase:fetch"
+import { hardenedMap } from "../webidl/hardenedMap.ts"
 import { isObject } from "../webidl/isObject.ts"
 import { dataUrl } from "./dataUrl.ts"
 import type { RequestInit } from "./requestInit.ts"
@@ -37,7 +38,7 @@ export interface HostResult {
   readonly error?: { readonly name?: string; readonly message?: string; readonly code?: string }
 }
 
-const inFlight = new Map<string, (result: HostResult) => void>()
+const inFlight = hardenedMap<string, (result: HostResult) => void>()
 let serial = 0
 
 /** What the session does with a `result`. One that nobody waits for is ignored. */
@@ -46,6 +47,41 @@ export const hostResult = (result: HostResult): void => {
   if (settle === undefined) return
   inFlight.delete(result.call_id)
   settle(result)
+}
+
+/**
+ * While the host leaves more than this unread, calls wait, with their bodies in the function's own memory: lines on their
+ * way to the host are outside of its limit.
+ */
+const MAX_BACKLOG_BYTES = 8 * 1024 * 1024
+/** How often is looked whether the host has read on. */
+const LOOK_MS = 1
+
+const held = hardenedMap<string, () => void>()
+let looking = false
+
+/** Sends what is held, in order, as far as the host keeps up. */
+const look = (): void => {
+  looking = false
+  native.flush()
+  held.forEach((send, call) => {
+    if (native.queuedBytes() > MAX_BACKLOG_BYTES) return
+    held.delete(call)
+    send()
+  })
+  watch()
+}
+
+const watch = (): void => {
+  if (looking || held.size === 0) return
+  looking = true
+  native.runWith(undefined, () => native.setTimer(LOOK_MS, look))
+}
+
+const sendInTurn = (call: string, send: () => void): void => {
+  if (held.size === 0 && native.queuedBytes() <= MAX_BACKLOG_BYTES) return send()
+  held.set(call, send)
+  watch()
 }
 
 const sendCall = (invocation: string, payload: object): void =>
@@ -111,7 +147,7 @@ const responseOf = (result: HostResult, request: RequestState): ResponseState =>
 /** Asks the host. `given` tells when the caller's signal fires. */
 const callHost = (
   request: RequestState,
-  body: string,
+  bytes: Uint8Array | null,
   aborted: (stop: () => void) => void
 ): Promise<ResponseState> =>
   new Promise((resolve, reject) => {
@@ -126,19 +162,23 @@ const callHost = (
       }
     })
     aborted(() => {
-      if (inFlight.delete(call_id)) sendCall(invocation, { call_id, name: "abort" })
+      // the host never heard of what is still held
+      if (inFlight.delete(call_id) && !held.delete(call_id)) sendCall(invocation, { call_id, name: "abort" })
     })
-    sendCall(invocation, {
-      call_id,
-      name: "fetch",
-      request: {
-        url: request.urlWithoutFragment,
-        method: request.method,
-        headers: wireHeaders(request.list),
-        body,
-        redirect: request.redirect
-      }
-    })
+    const headers = wireHeaders(request.list)
+    sendInTurn(call_id, () =>
+      sendCall(invocation, {
+        call_id,
+        name: "fetch",
+        request: {
+          url: request.urlWithoutFragment,
+          method: request.method,
+          headers,
+          body: bytes === null ? "" : native.base64Encode(bytes),
+          redirect: request.redirect
+        }
+      })
+    )
   })
 
 /** What needs no network. */
@@ -221,7 +261,7 @@ const exchange = async (
   const bytes = request.body === null ? null : await consumeBytes(request, "fetch")
   // the reading may have taken its time
   if (signal !== null && signal.aborted) throw signal.reason
-  return callHost(request, bytes === null ? "" : native.base64Encode(bytes), aborted)
+  return callHost(request, bytes, aborted)
 }
 
 /** What `fetch` does. */
