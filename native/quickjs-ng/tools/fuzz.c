@@ -2,8 +2,8 @@
  * fuzz BUNDLE [SECONDS [SEED]]
  *
  * The message loop under random lines: seeds that are cut, joined, repeated, spliced and damaged, in pieces of any size.
- * Each round is a fork of its own with a seed of its own, which is printed where the round does not end well: run again
- * with that seed, it does the same.
+ * Each round is a fork of its own with a seed of its own: SEED, and one more each time. That of a round which does not end
+ * well is printed: run for 0 seconds with that seed, that round alone does the same, and says what it says.
  */
 #include <fcntl.h>
 #include <signal.h>
@@ -115,6 +115,7 @@ static void round_of(uint64_t seed, int out)
 int main(int argc, char **argv)
 {
     double seconds = argc > 2 ? atof(argv[2]) : 60;
+    bool once = seconds <= 0;
     uint64_t seed = argc > 3 ? strtoull(argv[3], NULL, 10) : (uint64_t)time(NULL) << 20;
     uint64_t end, rounds = 0;
     int out = open("/dev/null", O_WRONLY | O_CLOEXEC);
@@ -123,6 +124,8 @@ int main(int argc, char **argv)
         fprintf(stderr, "usage: fuzz BUNDLE [SECONDS [SEED]]\n");
         return 2;
     }
+    printf("seed %llu\n", (unsigned long long)seed);
+    fflush(stdout);
     bb_vm_open();
     core = bb_library_segment(bb_ctx, "core");
     if (JS_IsException(core) || !bb_vm_take_hooks(core))
@@ -145,7 +148,7 @@ int main(int argc, char **argv)
             return 2;
         if (pid == 0) {
             /* what strays is noted; a sanitizer's report goes to the same place */
-            if (argc <= 3 && freopen("build/fuzz.log", "w", stderr) == NULL)
+            if (!once && freopen("build/fuzz.log", "w", stderr) == NULL)
                 _exit(2);
             alarm(30);
             round_of(seed, out);
@@ -154,14 +157,14 @@ int main(int argc, char **argv)
             exit(0);
         }
         if (waitpid(pid, &status, 0) < 0 || status != 0) {
-            printf("build/fuzz.log has what was said; once more: fuzz %s 1 %llu\n", argv[1], (unsigned long long)seed);
+            printf("build/fuzz.log has what was said; once more: fuzz %s 0 %llu\n", argv[1], (unsigned long long)seed);
             printf("seed %llu: status %d (signal %d, code %d)\n", (unsigned long long)seed, status, WTERMSIG(status),
                    WEXITSTATUS(status));
             return 1;
         }
         seed++;
         rounds++;
-    } while (argc <= 3 && bb_now_us() < end);
+    } while (!once && bb_now_us() < end);
     printf("%llu rounds of %d inputs, no finding\n", (unsigned long long)rounds, INPUTS_PER_ROUND);
     return 0;
 }

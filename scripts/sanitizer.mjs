@@ -1,0 +1,75 @@
+// The native worker under Address- and UndefinedBehaviorSanitizer, the engine too. What is built is built once for both.
+//
+//   node scripts/sanitizer.mjs tests [file…]   the tests of the worker, on that build; files by a part of their path
+//   node scripts/sanitizer.mjs fuzz            its message loop under random lines
+//
+//   FUZZ_SECONDS  how long to fuzz (60)
+//   FUZZ_SEED     the seed to begin with (printed; set it to repeat a run)
+//   FC_SEED, SUITE_MINUTES  as for scripts/test.mjs; a suite has 5 minutes here
+import { spawnSync } from "node:child_process"
+import fs from "node:fs"
+import os from "node:os"
+import path from "node:path"
+import { fileURLToPath } from "node:url"
+
+const root = path.resolve(path.dirname(fileURLToPath(import.meta.url)), "..")
+const native = path.join(root, "native", "quickjs-ng")
+const unavailable = path.join(native, "build", "unavailable.json")
+
+/** Every file of C of ours is run by these; what they leave out takes long, or is the library's own TypeScript. */
+const TELLING = ["native-", "guest-protocol", "guest-load", "guest-resilience", "guest-clock"]
+/** It builds a worker of its own, without a sanitizer. */
+const NOT_THESE = ["**/native-build.test.ts"]
+
+const fail = (why) => {
+  process.stderr.write(`${why}\n`)
+  process.exit(1)
+}
+
+const run = (command, args, options = {}) => {
+  const { error, signal, status } = spawnSync(command, args, { stdio: "inherit", ...options })
+  if (error !== undefined) fail(`${command}: ${error.message}`)
+  if (status !== 0) process.exit(status ?? (signal === "SIGINT" ? 130 : 1))
+}
+
+const [what, ...files] = process.argv.slice(2)
+if (what !== "tests" && what !== "fuzz") fail("node scripts/sanitizer.mjs tests [file…] | fuzz")
+if (fs.existsSync(unavailable)) {
+  const { reason, what_to_do } = JSON.parse(fs.readFileSync(unavailable, "utf8"))
+  fail(`There is no native worker: ${[reason, ...what_to_do].join("\n  ")}`)
+}
+
+const wholeNumber = (name, otherwise) => {
+  const given = process.env[name] ?? ""
+  if (given !== "" && !/^\d{1,15}$/.test(given)) fail(`${name} must be a whole number, not "${given}"`)
+  return given === "" ? otherwise : given
+}
+
+if (what === "fuzz") {
+  const seconds = wholeNumber("FUZZ_SECONDS", "60")
+  const seed = wholeNumber("FUZZ_SEED", String(Math.floor(Math.random() * 2 ** 31)))
+  process.stdout.write(`fuzzing the message loop for ${seconds} s: FUZZ_SEED=${seed}\n`)
+  const args = [
+    "-s",
+    `-j${os.availableParallelism()}`,
+    "fuzz",
+    `FUZZ_SECONDS=${seconds}`,
+    `FUZZ_SEED=${seed}`
+  ]
+  run("make", args, { cwd: native })
+} else {
+  run("make", ["-s", `-j${os.availableParallelism()}`, "asan"], { cwd: native })
+  const exclude = NOT_THESE.flatMap((file) => ["--exclude", file])
+  run(
+    process.execPath,
+    ["scripts/test.mjs", "integration", ...(files.length === 0 ? TELLING : files), ...exclude],
+    {
+      cwd: root,
+      env: {
+        ...process.env,
+        SUITE_MINUTES: process.env.SUITE_MINUTES ?? "5",
+        QUICKJS_WORKER: path.join(native, "build", "asan", "bunbase-quickjs")
+      }
+    }
+  )
+}
