@@ -106,7 +106,7 @@ static void round_of(uint64_t seed, int out)
                 bb_vm_jobs(1000);
         }
         bb_vm_jobs(1000);
-        bb_vm_rejections();
+        bb_vm_rejections(10000);
         bb_timers_run();
         bb_wire_flush(out);
     }

@@ -45,4 +45,5 @@ export type Feature =${union(FEATURES)}
 
 /** Bytes. */
 export const MAX_BODY_BYTES = ${MAX_BODY_BYTES}
-${exits.map(([name, code]) => `export const EXIT_${name.toUpperCase()} = ${code}\n`).join("")}`
+export const EXIT = { ${exits.map(([name, code]) => `${name}: ${code}`).join(", ")} } as const
+`

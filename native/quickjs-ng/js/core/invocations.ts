@@ -2,7 +2,7 @@ import type * as EventsSegment from "../segments/events.ts"
 import type * as FetchSegment from "../segments/fetch.ts"
 import { wasRefused } from "./evaluation.ts"
 import type { Handler } from "./handler.ts"
-import { type ErrorCode, EXIT_MEMORY } from "../wire/constants.ts"
+import { type ErrorCode, EXIT } from "../wire/constants.ts"
 import { ownField } from "../webidl/primordials.ts"
 import { hardenedMap } from "../webidl/hardenedMap.ts"
 import { NativeDOMException, stringify, whenAwaited, whenOwnSettled } from "./intrinsics.ts"
@@ -135,7 +135,7 @@ export const giveUp = (): void => {
   native.relieveMemory()
   onIdle = null
   inFlight.forEach((invocation) => fail(invocation, "OUT_OF_MEMORY", MEMORY))
-  native.flushThenExit(EXIT_MEMORY)
+  native.flushThenExit(EXIT.memory)
 }
 
 /** Whatever can be had at once is had at once: a handler that returns a Response costs no turn of the event loop. */

@@ -1,5 +1,5 @@
 import type * as FetchSegment from "../segments/fetch.ts"
-import { EXIT_LOAD } from "../wire/constants.ts"
+import { EXIT } from "../wire/constants.ts"
 import { append, ownField, slice } from "../webidl/primordials.ts"
 import { inheritEnvironment, replaceEnvironment } from "./environment.ts"
 import { forbidEvaluation } from "./evaluation.ts"
@@ -81,7 +81,7 @@ const onLoaded = (loaded: Loaded, listen: string | null): void => {
       line = bareErrorLine('""', loaded.code)
     }
     native.send(line)
-    return end(EXIT_LOAD)
+    return end(EXIT.load)
   }
   exported = loaded.exported
   if (listen !== null) {
@@ -215,7 +215,7 @@ const onLoad = (id: string, payload: unknown): void => {
   const handler = field(payload, "handler")
   if (typeof path !== "string") {
     native.send(errorLine('""', "BUNDLE_LOAD_ERROR", { message: "bundle_path is not a string" }))
-    return end(EXIT_LOAD)
+    return end(EXIT.load)
   }
   state = "loading"
   replaceEnvironment(field(payload, "env"))

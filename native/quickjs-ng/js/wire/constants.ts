@@ -14,6 +14,4 @@ export type Feature = "concurrency" | "cancel" | "stream" | "ping" | "load" | "c
 
 /** Bytes. */
 export const MAX_BODY_BYTES = 49283072
-export const EXIT_LOAD = 1
-export const EXIT_MEMORY = 12
-export const EXIT_PROTOCOL = 70
+export const EXIT = { load: 1, memory: 12, protocol: 70 } as const
