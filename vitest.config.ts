@@ -2,9 +2,8 @@ import { defineConfig } from "vitest/config"
 import { patience } from "./tests/support/patience.ts"
 
 /**
- * One project per suite; `scripts/test.mjs` runs them one after another. The last three start real servers and
- * workers, measure time or put faults in: they get more time, and `scripts/test.mjs` gives them the machine one file at
- * a time.
+ * One project per suite; `scripts/test.mjs` runs them one after another. All but the first start real servers and workers:
+ * they get more time. Those that put faults in have the machine to themselves, one file at a time.
  */
 const suite = (name: string, include: ReadonlyArray<string>, testTimeoutMs: number) => ({
   extends: true as const,

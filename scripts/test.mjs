@@ -26,7 +26,7 @@ const bun = path.join(root, "node_modules", "bun", "bin", "bun.exe")
  */
 const suites = [
   { name: "unit", folders: ["src", "tests/support", "tests/benchmarks"], alone: false },
-  { name: "integration", folders: ["tests/integration"], alone: true },
+  { name: "integration", folders: ["tests/integration"], alone: false },
   { name: "failure", folders: ["tests/failure"], alone: true, mounts: true },
   { name: "concurrency", folders: ["tests/concurrency"], alone: true },
   {
@@ -92,7 +92,9 @@ const runVitest = (suite, resultFile, forVitest, seed, minutes) =>
         path.join(root, "node_modules", "vitest", "vitest.mjs"),
         ...["run", "--project", suite.name],
         ...["--reporter=default", "--reporter=json", `--outputFile.json=${resultFile}`],
-        ...(suite.alone ? ["--no-file-parallelism"] : []),
+        ...(suite.alone
+          ? ["--no-file-parallelism"]
+          : [`--maxWorkers=${Math.min(4, Math.max(2, os.availableParallelism()))}`]),
         ...forVitest
       ],
       {

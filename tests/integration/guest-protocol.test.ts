@@ -233,7 +233,7 @@ describe.each(guestRuntimes)("on %s", (runtime) => {
       const failed = await guest.next((message) => message.type === "error")
       expect(failed).toMatchObject({
         id: "",
-        payload: { code: "BUNDLE_LOAD_ERROR", message: "not configured" }
+        payload: { code: "BUNDLE_LOAD_ERROR", message: "TypeError: not configured" }
       })
       expect(await guest.exit()).toBe(1)
     })
