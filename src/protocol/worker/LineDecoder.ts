@@ -1,3 +1,9 @@
+const { apply } = Reflect
+const { subarray } = Uint8Array.prototype
+/** A view of some bytes, also where a function has taken the method off the prototype that they come with (Buffer's). */
+const part = (bytes: Uint8Array, start: number, end: number): Uint8Array =>
+  apply(subarray, bytes, [start, end]) as Uint8Array
+
 /**
  * Cuts a byte stream into lines, however it was chunked. It holds at most `limit` bytes of an unfinished line; past that
  * it reports the line as oversize once and takes no further bytes (WP: an oversize line ends the session).
@@ -42,16 +48,16 @@ export class LineDecoder {
       if (end === -1) break
       if (this.#pendingBytes + end - start > this.#limit) return this.#overflow()
       if (this.#pendingBytes === 0) {
-        this.#events.line(chunk.subarray(start, end))
+        this.#events.line(part(chunk, start, end))
       } else {
-        this.#events.line(this.#take(chunk.subarray(start, end)))
+        this.#events.line(this.#take(part(chunk, start, end)))
       }
       start = end + 1
     }
     if (this.#dead || start >= chunk.length) return
     const rest = chunk.length - start
     if (this.#pendingBytes + rest > this.#limit) return this.#overflow()
-    this.#hold(chunk.subarray(start))
+    this.#hold(part(chunk, start, chunk.length))
   }
 
   /** The stream ended: an unfinished line is handed over as it is; returns whether there was one. */
@@ -77,7 +83,7 @@ export class LineDecoder {
 
   #seal(): void {
     if (this.#block === null || this.#blockBytes === 0) return
-    this.#pending.push(new Uint8Array(this.#block.subarray(0, this.#blockBytes)))
+    this.#pending.push(new Uint8Array(part(this.#block, 0, this.#blockBytes)))
     this.#blockBytes = 0
   }
 
@@ -91,7 +97,7 @@ export class LineDecoder {
       whole.set(part, at)
       at += part.length
     }
-    if (this.#block !== null) whole.set(this.#block.subarray(0, this.#blockBytes), at)
+    if (this.#block !== null) whole.set(part(this.#block, 0, this.#blockBytes), at)
     whole.set(rest, this.#pendingBytes)
     this.#forget()
     return whole

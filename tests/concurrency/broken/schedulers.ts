@@ -72,7 +72,7 @@ export const brokenSchedulers: ReadonlyArray<BrokenScheduler> = [
   ),
   variant(
     "every other caller is let in a turn later, behind those who came after",
-    ["first in, first out", "the queue holds those that wait"],
+    ["first in, first out", "the queue holds those that wait", "something was taken on after stop"],
     () => {
       const isInTime = everyNth(2)
       return submitting((submit, target, invocation, settle) => {
