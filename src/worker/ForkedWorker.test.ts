@@ -1,5 +1,7 @@
 import { describe, expect, it } from "vitest"
-import { faultOf } from "./ForkedWorker.ts"
+import { faultOf, forkedBody } from "./ForkedWorker.ts"
+import { SocketTransport } from "./SocketTransport.ts"
+import { Zygote } from "./Zygote.ts"
 
 const MiB = 1024
 const ended = (signal: string | null, maxRssKb: number | null, code: number | null = null) => ({
@@ -39,5 +41,40 @@ describe("how a forked worker ended", () => {
       kind: "signal",
       reason: "was ended along with its fork server"
     })
+  })
+})
+
+describe("a connection that gets no worker", () => {
+  const events = { data: () => {}, closed: () => {} }
+  const nowhere = () => new Zygote("/nowhere/fork.sock", { ready: () => {}, failed: () => {}, log: () => {} })
+  const refuses = `${JSON.stringify({ id: "", type: "fork_failed", payload: { errno: "EAGAIN" } })}\n`
+
+  it.each([
+    ["before the connection fails", (zygote: Zygote) => zygote.receive(Buffer.from(refuses))],
+    [
+      "after the connection failed",
+      (zygote: Zygote) => void setTimeout(() => zygote.receive(Buffer.from(refuses)), 20)
+    ]
+  ])("says why, told %s", async (_when, tell) => {
+    const zygote = nowhere()
+    const body = forkedBody(zygote, null, 64)
+    const opening = body.open(new SocketTransport(), events)
+    tell(zygote)
+    await expect(opening).rejects.toThrow("could not be forked (EAGAIN)")
+  })
+
+  it("is not told why by what was said of an earlier one", async () => {
+    const zygote = nowhere()
+    zygote.receive(Buffer.from(refuses))
+    const opening = forkedBody(zygote, null, 64).open(new SocketTransport(), events)
+    await expect(opening).rejects.not.toThrow("EAGAIN")
+  })
+
+  it("does not wait for a reason once the fork server is gone", async () => {
+    const zygote = nowhere()
+    const refusal = zygote.refusal(0, 60_000)
+    zygote.end()
+    expect(await refusal).toBeNull()
+    expect(await zygote.refusal(0, 60_000)).toBeNull()
   })
 })

@@ -4,8 +4,8 @@ import type { WorkerFault } from "./WorkerAnswer.ts"
 import type { WorkerBody } from "./WorkerConversation.ts"
 import type { ForkedEnd, Zygote } from "./Zygote.ts"
 
-/** Between a closed wire and the fork server's word on why there was no worker. */
-const REFUSAL_MS = 50
+/** Within so long after a closed wire the fork server says why there was no worker. */
+const REFUSAL_MS = 250
 
 /** How the QuickJS-NG worker ends when its engine has run out of memory. */
 export const MEMORY_EXIT_CODE = EXIT_CODES.memory
@@ -31,6 +31,8 @@ export const faultOf = (end: ForkedEnd | null, memoryMb: number, killed: boolean
     reason: `was ended by ${end.signal}`
   }
 }
+
+const notForked = (errno: string): string => `could not be forked (${errno})`
 
 /**
  * A worker that is forked for us: connecting to the fork server makes it. `load` is what it is told to load; null where the
@@ -60,7 +62,13 @@ export const forkedBody = (zygote: Zygote, load: LoadPayload | null, memoryMb: n
   return {
     pid: () => pid,
     open: async (transport, events) => {
-      await transport.open({ unix: zygote.address }, events)
+      try {
+        await transport.open({ unix: zygote.address }, events)
+      } catch (cause) {
+        // A connection that the fork server closes at once may look as if there had been none.
+        const errno = await zygote.refusal(since, REFUSAL_MS)
+        throw errno === null ? cause : new Error(notForked(errno))
+      }
       wire = transport
     },
     load,
@@ -73,11 +81,9 @@ export const forkedBody = (zygote: Zygote, load: LoadPayload | null, memoryMb: n
     },
     hungUp: () => {
       if (pid !== 0) return
-      setTimeout(() => {
-        const errno = zygote.refusedSince(since)
-        const reason = errno === null ? "was gone" : `could not be forked (${errno})`
-        finish({ kind: "exit", reason })
-      }, REFUSAL_MS)
+      void zygote.refusal(since, REFUSAL_MS).then((errno) => {
+        finish({ kind: "exit", reason: errno === null ? "was gone" : notForked(errno) })
+      })
     },
     gone,
     // Without a connection there is no process.

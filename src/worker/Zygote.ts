@@ -41,6 +41,7 @@ export class Zygote {
   readonly #claims = new Map<number, (end: ForkedEnd | null) => void>()
   readonly #unclaimed: Array<Unclaimed> = []
   readonly #watchers = new Set<() => void>()
+  readonly #refused = new Set<(errno: string | null) => void>()
   #serial = 0
   #refusal: { readonly errno: string; readonly serial: number } | null = null
   #ended = false
@@ -89,9 +90,22 @@ export class Zygote {
     this.#claims.set(pid, settle)
   }
 
-  /** Why a connection made after `since` got no worker, if that was told: the error's name, e.g. `EAGAIN`. */
-  refusedSince(since: number): string | null {
-    return this.#refusal !== null && this.#refusal.serial > since ? this.#refusal.errno : null
+  /**
+   * Why a connection made after `since` got no worker: the error's name, e.g. `EAGAIN`. It may be told after the connection
+   * was closed; null when it is not told within `boundMs`, or the fork server is gone.
+   */
+  refusal(since: number, boundMs: number): Promise<string | null> {
+    if (this.#refusal !== null && this.#refusal.serial > since) return Promise.resolve(this.#refusal.errno)
+    if (this.#ended) return Promise.resolve(null)
+    const { promise, resolve } = Promise.withResolvers<string | null>()
+    const bound = setTimeout(() => told(null), boundMs)
+    const told = (errno: string | null): void => {
+      clearTimeout(bound)
+      this.#refused.delete(told)
+      resolve(errno)
+    }
+    this.#refused.add(told)
+    return promise
   }
 
   /** Calls `idle` whenever the last live worker has ended, and when the fork server has. */
@@ -107,6 +121,7 @@ export class Zygote {
     this.#claims.clear()
     this.#unclaimed.length = 0
     for (const settle of claims) settle(null)
+    for (const told of [...this.#refused]) told(null)
     this.#tellIdle()
   }
 
@@ -120,6 +135,7 @@ export class Zygote {
         return this.#events.log(message.payload)
       case "fork_failed":
         this.#refusal = { errno: message.payload.errno, serial: (this.#serial += 1) }
+        for (const told of [...this.#refused]) told(message.payload.errno)
         return
       case "exited": {
         const { code, max_rss_kb, pid, signal } = message.payload
