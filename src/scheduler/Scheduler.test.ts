@@ -1,9 +1,8 @@
-import { Duration } from "effect"
 import { afterEach, describe, expect, it } from "vitest"
 import type { ServerOptions } from "../config/ServerConfig.ts"
 import type { Outcome } from "../domain/Invocation.ts"
 import { type Call, ScheduledService, invocationOf, targetOf } from "../../tests/support/ScheduledService.ts"
-import { goodManners, startTimedOut } from "../../tests/support/ScriptedWorkers.ts"
+import { goodManners } from "../../tests/support/ScriptedWorkers.ts"
 
 let service: ScheduledService
 const open = (options: Partial<ServerOptions> = {}): ScheduledService =>
@@ -166,119 +165,6 @@ describe("an invocation's one outcome (R-1)", () => {
   })
 })
 
-describe("a deadline (R-3)", () => {
-  it("passes: FN_002 at its instant, the caller is told once, the worker gets nothing more", async () => {
-    open({ cancelGrace: Duration.millis(250) })
-    service.workers.manners = () => ({ ...goodManners, obeysCancel: false, answersPing: false })
-    const target = targetOf({ limits: { timeout_seconds: 1, concurrency: 2 } })
-    const call = service.call(target, { id: "a" })
-    await service.settled()
-    const worker = service.workers.last
-    await service.after(999)
-    expect(call.story).toBe("waits")
-    await service.after(11)
-    expect(call.story).toBe("ExecutionTimeout:run")
-    expect(worker.heard.filter(({ type }) => type === "cancel")).toEqual([
-      { id: "a", type: "cancel", payload: { reason: "deadline" } }
-    ])
-    const other = service.call(target, { id: "b" })
-    await service.settled()
-    expect(worker.inFlight.has("b")).toBe(false)
-    expect(worker.kills).toBe(0)
-    await service.after(250)
-    expect(worker.kills).toBe(1)
-    service.workers.last.respond("b")
-    expect(other.story).toBe("200")
-    expect(call.outcomes).toHaveLength(1)
-    expect(outcomes()).toEqual(["FN_002", "ok"])
-  })
-
-  it("passes for one of several: the others may finish while the worker's event loop lives", async () => {
-    open()
-    service.workers.manners = () => ({ ...goodManners, obeysCancel: false })
-    const target = targetOf({ limits: { timeout_seconds: 10, concurrency: 2 } })
-    const late = service.call(target, { id: "late", deadlineMs: 100 })
-    await service.settled()
-    const other = service.call(target, { id: "other" })
-    await service.settled()
-    const worker = service.workers.last
-    expect([...worker.inFlight.keys()]).toEqual(["late", "other"])
-    await service.after(2_000)
-    expect(late.story).toBe("ExecutionTimeout:run")
-    expect([worker.kills, worker.alive]).toEqual([0, true])
-    worker.respond("other")
-    await service.settled()
-    expect(other.story).toBe("200")
-    expect([worker.kills, worker.alive]).toEqual([1, false])
-  })
-
-  it("passes and the worker obeys: it ends without a kill, and gets nothing more", async () => {
-    open()
-    const target = targetOf({ limits: { timeout_seconds: 0.1 } })
-    service.call(target, { id: "a" })
-    await service.settled()
-    const worker = service.workers.last
-    await service.after(2_000)
-    expect([worker.kills, worker.alive]).toEqual([0, false])
-    expect(worker.heard.at(-1)?.type).toBe("shutdown")
-  })
-
-  it("of a worker of version 1.0: no cancel, killed after the grace", async () => {
-    open()
-    service.workers.manners = () => ({ ...goodManners, features: null })
-    const target = targetOf({ limits: { timeout_seconds: 0.1, concurrency: 5 } })
-    service.call(target, { id: "a" })
-    service.call(target, { id: "b" })
-    await service.settled()
-    expect(service.workers.living.map((worker) => worker.inFlight.size)).toEqual([1, 1])
-    await service.after(400)
-    expect(service.workers.all.map((worker) => worker.kills)).toEqual([1, 1])
-    expect(service.workers.all.flatMap((worker) => worker.heard.map(({ type }) => type))).toEqual([
-      "invoke",
-      "invoke"
-    ])
-  })
-
-  it("that passed in the queue costs no worker: it is FN_002 without having been started", async () => {
-    open()
-    const target = targetOf({ limits: { timeout_seconds: 1, max_workers: 1 } })
-    service.call(target, { id: "a", deadlineMs: 1_000 })
-    const waiting = service.call(target, { id: "b", deadlineMs: 500.5 })
-    await service.settled()
-    const worker = service.workers.last
-    // Between the deadline and the clock's next look at it.
-    await service.after(501)
-    worker.respond("a")
-    await service.settled()
-    await service.after(5_000)
-    expect(waiting.story).toBe("ExecutionTimeout:queue")
-    expect([worker.kills, worker.alive, worker.heard.length]).toEqual([0, true, 1])
-  })
-
-  it("that has passed before it came is FN_002 at once", async () => {
-    open()
-    const target = targetOf()
-    service.call(target, { id: "a" })
-    await service.settled()
-    service.workers.last.respond("a")
-    const call = service.call(target, { deadlineMs: 0 })
-    expect(call.story).toBe("ExecutionTimeout:queue")
-    expect(service.workers.last.inFlight.size).toBe(0)
-  })
-
-  it("after a cancel is still the worker's: who ignores both is killed", async () => {
-    open()
-    service.workers.manners = () => ({ ...goodManners, obeysCancel: false, answersPing: false })
-    const call = service.call(targetOf({ limits: { timeout_seconds: 1 } }), { id: "a" })
-    await service.settled()
-    call.cancel()
-    await service.after(1_500)
-    expect(call.story).toBe("waits")
-    expect(service.workers.last.kills).toBe(1)
-    expect(outcomes()).toEqual(["cancelled"])
-  })
-})
-
 describe("a caller that goes away (R-10)", () => {
   it("in the queue: it leaves at once, with a record", async () => {
     open()
@@ -326,78 +212,5 @@ describe("a caller that goes away (R-10)", () => {
     call.cancel()
     expect(outcomes()).toEqual(["ok"])
     expect(service.workers.last.heard).toHaveLength(1)
-  })
-})
-
-describe("admission (R-6)", () => {
-  it("refuses at once past the queue's length", () => {
-    open({ maxQueueLength: 2 })
-    service.workers.onStart = () => "hangs"
-    const calls = [1, 2, 3].map(() => service.call(targetOf({ limits: { max_workers: 1 } })))
-    expect(calls.map((call) => call.story)).toEqual(["waits", "waits", "LimitExceeded:queue_length"])
-    expect(service.call(targetOf({ name: "other" })).story).toBe("waits")
-  })
-
-  it("refuses what waited too long, with FN_007", async () => {
-    open({ maxQueueWait: Duration.seconds(2) })
-    service.workers.onStart = () => "hangs"
-    const call = service.call(targetOf())
-    await service.after(1_999)
-    expect(call.story).toBe("waits")
-    await service.after(12)
-    expect(call.story).toBe("LimitExceeded:queue_time")
-    expect(service.scheduler.queued(targetOf().functionId)).toBe(0)
-  })
-
-  it("counts what runs over all versions and workers against max_concurrent_executions", async () => {
-    open()
-    const limits = { max_concurrent_executions: 3, concurrency: 2 }
-    const [v1, v2] = [targetOf({ limits }), targetOf({ version: "v2", limits })]
-    for (const id of ["a", "b"]) service.call(v1, { id })
-    for (const id of ["c", "d"]) service.call(v2, { id })
-    await service.settled()
-    const running = () => service.workers.living.flatMap((worker) => [...worker.inFlight.keys()])
-    expect(running()).toHaveLength(3)
-    const [first] = service.workers.living
-    const [id] = first?.inFlight.keys() ?? []
-    first?.respond(id as string)
-    await service.settled()
-    expect(running()).toHaveLength(3)
-  })
-
-  it("tells a start that fails to all who wait, once, and who comes during a long back-off at once", async () => {
-    open()
-    service.workers.onStart = () => startTimedOut()
-    const target = targetOf({ limits: { max_workers: 1 } })
-    const calls = ["a", "b"].map((id) => service.call(target, { id }))
-    await service.settled()
-    expect(calls.map((call) => call.story)).toEqual(["ColdStartTimeout", "ColdStartTimeout"])
-    // The back-off doubles from 100 ms; from the fifth failure on it is longer than anyone is made to wait.
-    for (let failures = 2; failures <= 5; failures += 1) {
-      const call = service.call(target)
-      expect(call.story).toBe("waits")
-      while (!call.settled) await service.after(50)
-    }
-    expect(service.call(target).story).toBe("ColdStartTimeout")
-    expect(service.scheduler.queued(target.functionId)).toBe(0)
-  })
-
-  it("ends, even where every refused caller comes back at once", async () => {
-    open()
-    service.workers.onStart = () => "hangs"
-    const target = targetOf()
-    let tries = 0
-    const again = (): void => {
-      tries += 1
-      if (tries < 1_000) service.scheduler.submit(target, invocationOf(`t${tries}`), again)
-    }
-    service.call(target)
-    service.scheduler.submit(target, invocationOf("t"), again)
-    service.scheduler.submit(target, invocationOf("u"), again)
-    await service.settled()
-    for (const worker of service.workers.starting) worker.failStart(startTimedOut())
-    await service.settled()
-    expect(tries).toBe(2)
-    expect(service.scheduler.queued(target.functionId)).toBe(2)
   })
 })
