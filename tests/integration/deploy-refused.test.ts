@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs"
+import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { afterAll, beforeAll, describe, expect, it } from "vitest"
@@ -189,6 +189,26 @@ describe.each(guestRuntimes)(
         expect.stringMatching(/ not deployed: settings\.ts:6:36: KEY is not set$/),
         expect.stringMatching(/ not deployed: settings\.ts:6:36: KEY is not set$/)
       ])
+    })
+
+    // Bun's engine keeps no place for a failed import
+    const importing = { bun: null, "quickjs-ng": { file: "index.ts", line: 6, column: 35 } }[runtime]
+    it("is told at its place in the sources where it is an import that only shows at load", async () => {
+      const source = join(folder, `importing-${runtime}`)
+      mkdirSync(source)
+      writeFileSync(
+        join(source, "index.ts"),
+        "interface Texts {\n  readonly hello: string\n}\n\nconst name: string = ['.', 'texts.js'].join('/')\nconst texts: Texts = await import(name)\nexport default () => new Response(texts.hello)\n"
+      )
+      const { code, sourceMap } = await Effect.runPromise(buildBundle(source, { runtime }))
+      await register(server, `importing-${runtime}`, { runtime })
+      const request = { version: "v1", bundle: code, sourceMap }
+      const refusal = await client.deploy(`importing-${runtime}`, request).catch((error) => error)
+      expect(refusal).toMatchObject({
+        code: "FN_005",
+        message: expect.stringContaining("texts.js"),
+        ...(importing ?? { file: null, line: null, column: null })
+      })
     })
 
     it("is told at its place in the bundle where the map says nothing or is none", async () => {

@@ -3,6 +3,7 @@ import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { beforeAll, afterAll, describe, expect, test } from "vitest"
 import { bundleGuest } from "../../src/guest/bun/bundle.ts"
+import { failedLoad } from "../support/failedLoad.ts"
 import {
   functionFixture,
   type GuestOptions,
@@ -17,18 +18,6 @@ beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), "bunbase-guest-"))
 })
 afterAll(() => rm(folder, { recursive: true, force: true }))
-
-/** Starts a guest that cannot load its bundle, and returns how it says so. */
-const failedLoad = async (options: GuestOptions) => {
-  const guest = await GuestProcess.start(options)
-  const error = await guest.next((message) => message.type === "error")
-  const code = await guest.exit()
-  expect(guest.messages.filter(({ type }) => type === "ready" || type === "error")).toHaveLength(1)
-  expect(guest.violations).toEqual([])
-  if (error.type !== "error") throw new Error("unreachable")
-  expect({ id: error.id, exit: code }).toEqual({ id: "", exit: 1 })
-  return error.payload
-}
 
 type Fault = readonly [file: string, message: string, line: number | undefined, column: number | undefined]
 
@@ -49,14 +38,14 @@ const faults: Readonly<Record<GuestRuntime, ReadonlyArray<Fault>>> = {
   "quickjs-ng": [
     ["syntax-error.js", "Unexpected token '}'", 4, 1],
     ["duplicate-export.js", "redefinition", 4, 1],
-    ["engine-syntax-error.js", "expecting ')'", undefined, undefined],
+    ["engine-syntax-error.js", "expecting ')'", 3, 16],
     ["throws-at-import.js", "TypeError: not configured", 3, 13],
     ["rejects-at-import.js", "no connection", 2, 26],
     ["throws-null-at-import.js", "null was thrown", undefined, undefined],
     ["throws-hostile-at-import.js", "was thrown", undefined, undefined],
-    ["missing-import.js", "not-in-the-bundle", undefined, undefined],
+    ["missing-import.js", "not-in-the-bundle", 2, 21],
     // Node's modules are none of this runtime's
-    ["missing-export.js", "node:path", undefined, undefined],
+    ["missing-export.js", "node:path", 2, 35],
     ["binary.js", "", 1, 1]
   ]
 }
@@ -124,7 +113,7 @@ describe.each(guestRuntimes)("on %s", (runtime) => {
       [
         "one that only the engine sees",
         "const broken = /(/",
-        { bun: [undefined, undefined], "quickjs-ng": [undefined, undefined] }
+        { bun: [undefined, undefined], "quickjs-ng": [4, 16] }
       ]
     ])("BUNDLE_LOAD_ERROR: in a bundle that Bun takes as it is, %s", async (_name, mistake, places) => {
       const [line, column] = places[runtime]

@@ -3,6 +3,7 @@
  * library can be imported by name from there.
  */
 #include <errno.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -46,6 +47,19 @@ static bool path_of_url(const char *url, char *path, size_t room)
     return length > 0 && path[0] == '/';
 }
 
+/* A module cannot be had: at the place where it is asked for, as far as that is known. */
+static __attribute__((format(printf, 2, 3))) void *refuse(JSContext *ctx, const char *format, ...)
+{
+    char text[PATH_MAX + 512];
+    va_list values;
+    va_start(values, format);
+    vsnprintf(text, sizeof(text), format, values);
+    va_end(values);
+    JS_ThrowReferenceError(ctx, "%s", text);
+    JS_AddModuleRequestPlace(ctx);
+    return NULL;
+}
+
 static char *normalize(JSContext *ctx, const char *base, const char *name, void *opaque)
 {
     char joined[PATH_MAX], real[PATH_MAX];
@@ -68,20 +82,16 @@ static char *normalize(JSContext *ctx, const char *base, const char *name, void 
         if (snprintf(joined, sizeof(joined), "%.*s/%s", (int)(slash - base), base, name) >= (int)sizeof(joined))
             goto missing;
     } else {
-        JS_ThrowReferenceError(ctx, "Cannot find module '%s': on this runtime a bundle has to bring all its modules "
-                                    "along; there are no Node or Bun modules", name);
-        return NULL;
+        return refuse(ctx, "Cannot find module '%s': on this runtime a bundle has to bring all its modules along; "
+                           "there are no Node or Bun modules", name);
     }
     if (realpath(joined, real) == NULL)
         goto missing;
-    if (folder[0] == 0 || strncmp(real, folder, strlen(folder)) != 0) {
-        JS_ThrowReferenceError(ctx, "Cannot import '%s': it is outside of the bundle's folder", name);
-        return NULL;
-    }
+    if (folder[0] == 0 || strncmp(real, folder, strlen(folder)) != 0)
+        return refuse(ctx, "Cannot import '%s': it is outside of the bundle's folder", name);
     return js_strdup(ctx, real);
 missing:
-    JS_ThrowReferenceError(ctx, "Cannot find module '%s'", name);
-    return NULL;
+    return refuse(ctx, "Cannot find module '%s'", name);
 }
 
 /* The file's bytes, NUL-terminated (malloc); NULL with errno set. */
@@ -150,8 +160,10 @@ static JSValue compile(JSContext *ctx, const char *path)
     size_t length;
     char *source = read_file(path, &length);
     JSValue module, meta, url;
-    if (source == NULL)
-        return JS_ThrowReferenceError(ctx, "cannot read %s: %s", path, strerror(errno));
+    if (source == NULL) {
+        refuse(ctx, "cannot read %s: %s", path, strerror(errno));
+        return JS_EXCEPTION;
+    }
     module = JS_Eval(ctx, source, length, path, JS_EVAL_TYPE_MODULE | JS_EVAL_FLAG_COMPILE_ONLY);
     free(source);
     if (JS_IsException(module))
