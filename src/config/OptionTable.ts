@@ -247,6 +247,12 @@ const programs = [
     description:
       "Fork QuickJS-NG workers from one process that has engine and library loaded (on), or start each by itself (off).",
     example: "on"
+  }),
+  option("quickjsSpareWorkers", "quickjs_spare_workers", {
+    value: Value.whole(0, 64, "workers"),
+    description:
+      "QuickJS-NG workers kept forked before anybody calls, of no function yet: so many cold starts at once need no fork.",
+    example: "1"
   })
 ]
 

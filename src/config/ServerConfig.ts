@@ -42,6 +42,8 @@ export interface ServerOptions {
   readonly quickjsWorker: string
   /** `off`: each QuickJS-NG worker is a process started for it alone, instead of forked. */
   readonly quickjsForkServer: "on" | "off"
+  /** So many QuickJS-NG workers are forked before they are wanted. */
+  readonly quickjsSpareWorkers: number
 
   readonly metadataDb: string
   readonly logsDb: string
@@ -115,6 +117,7 @@ export const defaultOptions = (dataDir = "data"): ServerOptions => ({
   memoryMb: 256,
   quickjsWorker: builtQuickJs,
   quickjsForkServer: "on",
+  quickjsSpareWorkers: 1,
   ...pathsInside(dataDir),
   logRetentionDays: 30,
   maxRequestBytes: 10 * MiB,

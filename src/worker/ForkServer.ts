@@ -75,6 +75,11 @@ export class ForkServer {
     }
   }
 
+  /** The fork server that runs; null while there is none. */
+  get current(): Zygote | null {
+    return this.#state._tag === "Up" ? this.#state.running.zygote : null
+  }
+
   /** A connection to it got no word: after a few of these in a row another one takes its place. */
   unheard(zygote: Zygote): void {
     const state = this.#state
@@ -166,6 +171,8 @@ export class ForkServer {
       stdio: ["ignore", "pipe", "pipe", "socket-fd"]
     })
     const listening = Promise.withResolvers<void>()
+    // It may end before anybody waits for this: where its control channel cannot be opened.
+    listening.promise.catch(() => {})
     const zygote = new Zygote(place.connect, {
       ready: ({ features }) =>
         features?.includes("fork") === true

@@ -1,5 +1,6 @@
 import { EXIT_CODES, type LoadPayload } from "../protocol/worker/Wire.ts"
 import type { SocketTransport } from "./SocketTransport.ts"
+import type { SpareWorker } from "./Spares.ts"
 import type { WorkerFault } from "./WorkerAnswer.ts"
 import type { WorkerBody } from "./WorkerConversation.ts"
 import type { ForkedEnd, Zygote } from "./Zygote.ts"
@@ -35,11 +36,16 @@ export const faultOf = (end: ForkedEnd | null, memoryMb: number, killed: boolean
 const notForked = (errno: string): string => `could not be forked (${errno})`
 
 /**
- * A worker that is forked for us: connecting to the fork server makes it. `load` is what it is told to load; null where the
- * fork server has the bundle loaded already.
+ * A worker that is forked for us: connecting to the fork server makes it, unless it is a `spare`. `load` is what it is told
+ * to load; null where the fork server has the bundle loaded already.
  */
-export const forkedBody = (zygote: Zygote, load: LoadPayload | null, memoryMb: number): WorkerBody => {
-  const since = zygote.mark
+export const forkedBody = (
+  zygote: Zygote,
+  load: LoadPayload | null,
+  memoryMb: number,
+  spare: SpareWorker | null = null
+): WorkerBody => {
+  const since = spare === null ? zygote.mark : spare.since
   let pid = 0
   let wire: SocketTransport | null = null
   let end: WorkerFault | null = null
@@ -61,7 +67,16 @@ export const forkedBody = (zygote: Zygote, load: LoadPayload | null, memoryMb: n
   }
   return {
     pid: () => pid,
+    transport: spare === null ? null : spare.transport,
     open: async (transport, events) => {
+      if (spare !== null) {
+        transport.handOver(events)
+        wire = transport
+        for (const chunk of spare.said) events.data(chunk)
+        // It may have ended between its last look at and now.
+        if (transport.closed) events.closed()
+        return
+      }
       try {
         await transport.open({ unix: zygote.address }, events)
       } catch (cause) {

@@ -24,7 +24,8 @@ export const make = (runtimes: ReadonlyArray<RuntimeCommand>, quickJsProgram: st
         : yield* makeQuickJsRuntime({
             ...options,
             binary: quickJsProgram,
-            forkServer: server.quickjsForkServer === "on"
+            forkServer: server.quickjsForkServer === "on",
+            spares: server.quickjsSpareWorkers
           })
     const byName = new Map<Runtime, RuntimeCommand>(runtimes.map((runtime) => [runtime.runtime, runtime]))
     return WorkerSpawner.of({

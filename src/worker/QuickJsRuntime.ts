@@ -9,6 +9,7 @@ import { ForkServer } from "./ForkServer.ts"
 import { fetchBudget, type FetchRules } from "./HostFetch.ts"
 import type { RuntimeCommand } from "./RuntimeCommand.ts"
 import { Snapshots } from "./Snapshots.ts"
+import { Spares, type SpareWorker } from "./Spares.ts"
 import { SocketFolder } from "./SocketFolder.ts"
 import { converse } from "./WorkerConversation.ts"
 import { workerFolders } from "./WorkerFolder.ts"
@@ -18,6 +19,9 @@ import type { Zygote } from "./Zygote.ts"
 
 /** What may be held at once of bodies that were fetched for functions. */
 const FETCHED_BYTES = 256 * 1024 * 1024
+
+/** Between the end of a start and the making of the next spare worker: the first call goes first. */
+const SPARE_PAUSE_MS = 10
 
 /** The environment of a QuickJS-NG function: no PATH, HOME or TMPDIR, because it has neither programs nor files. */
 const functionEnvironment = (target: Target): Record<string, string> => ({
@@ -76,12 +80,16 @@ export interface QuickJsOptions extends Omit<WorkerProcessOptions, "server"> {
   readonly server: Pick<ServerOptions, "dataDir" | "startupTimeout" | "killGrace" | "maxResponseBytes">
   /** False: every worker is a process started for it alone (for measuring what the fork server is worth). */
   readonly forkServer: boolean
+  /** So many workers are kept forked that nobody has asked for yet. */
+  readonly spares: number
 }
 
 export interface QuickJsRuntime {
   readonly spawn: (target: Target, id: WorkerId) => Effect.Effect<Worker, StartFailure, Scope.Scope>
   /** The target's pool is gone: nothing more is kept for it. */
   readonly forget: (target: Target) => void
+  /** Spare workers that can be taken now. */
+  readonly spares: () => number
 }
 
 /** Workers on QuickJS-NG. Their fork server belongs to the scope, and is started in the background at once. */
@@ -101,6 +109,7 @@ export const makeQuickJsRuntime = (
       clock,
       say: (level, message) => log({ at: Date.now(), level, message })
     })
+    const spares = new Spares(forkServer, options.spares, startupMs)
     const snapshots = new Snapshots({
       sockets,
       startupMs,
@@ -120,11 +129,12 @@ export const makeQuickJsRuntime = (
     yield* Effect.addFinalizer(() =>
       Effect.promise(async () => {
         snapshots.close()
+        spares.close()
         await forkServer.close()
         sockets.close()
       })
     )
-    if (options.forkServer) void forkServer.zygote()
+    if (options.forkServer) void forkServer.zygote().then(() => spares.refill())
 
     const budget = fetchBudget(FETCHED_BYTES)
     const fetchRules = (target: Target): FetchRules => ({
@@ -137,9 +147,10 @@ export const makeQuickJsRuntime = (
       zygote: Zygote,
       load: LoadPayload | null,
       target: Target,
-      id: WorkerId
+      id: WorkerId,
+      spare: SpareWorker | null = null
     ): Effect.Effect<Worker, StartFailure, Scope.Scope> => {
-      const body = forkedBody(zygote, load, target.limits.memory_mb)
+      const body = forkedBody(zygote, load, target.limits.memory_mb, spare)
       return converse(
         Effect.sync(() => body),
         target,
@@ -161,12 +172,15 @@ export const makeQuickJsRuntime = (
             forkServer.unheard(zygote)
             snapshots.unheard(target)
           })
-        )
+        ),
+        Effect.ensuring(Effect.sync(() => void options.clock.after(SPARE_PAUSE_MS, () => spares.refill())))
       )
     }
 
     const spawn = (target: Target, id: WorkerId): Effect.Effect<Worker, StartFailure, Scope.Scope> =>
       Effect.gen(function* () {
+        const spare = target.snapshot ? null : spares.take()
+        if (spare !== null) return yield* fork(spare.zygote, loadOf(target), target, id, spare)
         const zygote = options.forkServer ? yield* Effect.promise(() => forkServer.zygote()) : null
         if (zygote === null)
           return yield* spawnWorker(command, target, id, { ...options, fetch: fetchRules(target) })
@@ -177,5 +191,5 @@ export const makeQuickJsRuntime = (
         return yield* snapshot === null ? fork(zygote, load, target, id) : fork(snapshot, null, target, id)
       })
 
-    return { spawn, forget: (target) => snapshots.forget(target) }
+    return { spawn, forget: (target) => snapshots.forget(target), spares: () => spares.count }
   })

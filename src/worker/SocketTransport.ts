@@ -20,6 +20,7 @@ export type WireEnd = { readonly fd: number } | { readonly unix: string }
 export class SocketTransport implements Transport {
   readonly #pending: Array<Uint8Array> = []
   #socket: Bun.Socket | null = null
+  #events: TransportEvents | null = null
   #closed = false
 
   /**
@@ -27,14 +28,15 @@ export class SocketTransport implements Transport {
    * is no socket, or nobody listens.
    */
   async open(to: WireEnd, events: TransportEvents): Promise<void> {
+    this.#events = events
     const socket: Bun.SocketHandler = {
-      data: (_socket, chunk) => events.data(chunk),
+      data: (_socket, chunk) => this.#events?.data(chunk),
       drain: () => this.#flush(),
       end: () => this.close(),
       close: () => {
         this.#closed = true
         this.#pending.length = 0
-        events.closed()
+        this.#events?.closed()
       },
       error: () => this.close()
     }
@@ -46,6 +48,11 @@ export class SocketTransport implements Transport {
     else this.#flush()
   }
 
+  /** From now on somebody else hears what happens on an open wire. */
+  handOver(events: TransportEvents): void {
+    this.#events = events
+  }
+
   write(line: string): void {
     if (this.#closed) return
     const bytes = Buffer.from(line)
@@ -55,6 +62,11 @@ export class SocketTransport implements Transport {
     }
     const written = this.#socket.write(bytes)
     if (written < bytes.length) this.#pending.push(bytes.subarray(Math.max(0, written)))
+  }
+
+  /** Nothing goes either way any more. */
+  get closed(): boolean {
+    return this.#closed
   }
 
   /** Closes the wire; the worker takes that for the end of its host. */

@@ -23,6 +23,8 @@ const REAP_BOUND = Duration.seconds(5)
 export interface WorkerBody {
   /** Its process id; 0 as long as it is not known (a forked worker says it itself). */
   readonly pid: () => number
+  /** Its wire where that is open already; what is written to it goes out at once. */
+  readonly transport?: SocketTransport | null
   /** Takes its wire into use. */
   readonly open: (transport: SocketTransport, events: TransportEvents) => Promise<void>
   /** What it is told to load as soon as its wire is open; null: it loads by itself. */
@@ -148,7 +150,7 @@ export const converse = <B extends WorkerBody>(
 
     let wireClosed = false
     let onWireClosed = (): void => {}
-    const transport = new SocketTransport()
+    const transport = body.transport ?? new SocketTransport()
     yield* Effect.addFinalizer(() =>
       Effect.suspend(() =>
         // A worker whose process id is still on its way could not be killed once its wire is closed.

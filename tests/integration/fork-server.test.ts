@@ -2,7 +2,8 @@ import { rm } from "node:fs/promises"
 import { mkdirSync, mkdtempSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
-import { afterEach, beforeEach, describe, expect, it } from "vitest"
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest"
+import { SocketTransport } from "../../src/worker/SocketTransport.ts"
 import { WorkerStartFailed } from "../../src/worker/WorkerSpawner.ts"
 import {
   bodyOf,
@@ -156,6 +157,15 @@ describe("a fork server that is not as it should be", () => {
       expect(own.logs.filter((line) => line.includes("one by one"))).toHaveLength(1)
     }
   )
+
+  it("whose control channel cannot be opened: workers are started one by one, and the server goes on", async () => {
+    const refused = vi.spyOn(SocketTransport.prototype, "open").mockRejectedValueOnce(new Error("no room"))
+    const own = await open(folder, fakeProgram(folder).path)
+    await until(() => own.logs.some((line) => line.includes("no room; until it is back")))
+    refused.mockRestore()
+    const worker = await own.start(bundledTarget(folder, "hello", hello))
+    expect(bodyOf(await worker.call())).toBe("hello /")
+  })
 
   it("says nothing any more: starts time out, and another one takes its place", async () => {
     const program = fakeProgram(folder)

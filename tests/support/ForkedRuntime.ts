@@ -39,6 +39,8 @@ export interface RuntimeUnderTest {
   readonly start: (target: Target) => Promise<StartedWorker>
   readonly startFails: (target: Target) => Promise<StartFailure>
   readonly forget: (target: Target) => void
+  /** Spare workers that could be taken now. */
+  readonly spares: () => number
   /** Files in the folder of sockets and workers' temp folders. */
   readonly left: () => ReadonlyArray<string>
   readonly close: () => Promise<void>
@@ -51,11 +53,14 @@ export interface StartedWorker extends Worker {
 
 let serial = 0
 
-/** The runtime as the server has it, on a program. `close` ends all that was started. */
+/**
+ * The runtime as the server has it, on a program, but without spare workers unless they are asked for: a start is a fork then.
+ * `close` ends all that was started.
+ */
 export const startRuntime = async (
   dataDir: string,
   binary: string,
-  settings: { readonly startupMs?: number; readonly forkServer?: boolean } = {}
+  settings: { readonly startupMs?: number; readonly forkServer?: boolean; readonly spares?: number } = {}
 ): Promise<RuntimeUnderTest> => {
   mkdirSync(workerFolders(dataDir), { recursive: true })
   const logs: Array<string> = []
@@ -68,6 +73,7 @@ export const startRuntime = async (
     makeQuickJsRuntime({
       binary,
       forkServer: settings.forkServer ?? true,
+      spares: settings.spares ?? 0,
       clock,
       log: ({ message }) => void logs.push(message),
       parentDeathPrefix: findParentDeathPrefix(),
@@ -117,6 +123,7 @@ export const startRuntime = async (
       return started.left
     },
     forget: runtime.forget,
+    spares: runtime.spares,
     left: () => readdirSync(workerFolders(dataDir)),
     close: async () => {
       for (const own of workers) await shut(own)
