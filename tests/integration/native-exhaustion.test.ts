@@ -104,6 +104,30 @@ describe("the memory of a native worker", () => {
     await exhausted(`/^(?:a|b)*c/.exec("ab".repeat(2e6))`, 16)
   })
 
+  test("is used up by shared buffers", async () => {
+    await exhausted(
+      `const kept = []; for (;;) kept.push(new SharedArrayBuffer(1, { maxByteLength: 1e6 }))`,
+      16
+    )
+  })
+
+  test("is taken at once by a shared buffer that may grow, and given back", async () => {
+    const guest = await native(
+      bundleOf(`const seen = new Set()
+      for (let i = 0; i < 50; i++) {
+        const buffer = new SharedArrayBuffer(1, { maxByteLength: 4e6 })
+        buffer.grow(3e6)
+        const bytes = new Uint8Array(buffer).fill(7)
+        seen.add([buffer.growable, buffer.byteLength, buffer.maxByteLength, bytes[2_999_999]].join())
+      }
+      try { new SharedArrayBuffer(1, { maxByteLength: 1e9 }) } catch (error) { seen.add(error.message) }
+      return Response.json([...seen])`),
+      24
+    )
+    expect(JSON.parse((await guest.response()).text)).toEqual(["true,3000000,4000000,7", "out of memory"])
+    await goesOn(guest)
+  })
+
   test("is used up by timers", async () => {
     await exhausted(
       `for (let i = 0; ; i++) setTimeout(inspect, 1e6)

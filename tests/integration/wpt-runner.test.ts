@@ -5,6 +5,7 @@ import { fileURLToPath } from "node:url"
 import { afterEach, beforeEach, describe, expect, test } from "vitest"
 import { surprises } from "../wpt/expectations.ts"
 import { unfit } from "../wpt/files.ts"
+import { describeOnQuickJs } from "../support/OnQuickJs.ts"
 
 const main = fileURLToPath(new URL("../wpt/main.ts", import.meta.url))
 
@@ -118,6 +119,22 @@ describe("the runner of web-platform-tests", () => {
     const noFolder = await run(join(folder, "none"))
     expect([noFolder.status, noFolder.err]).toEqual([2, `${join(folder, "none")} is no folder\n`])
     expect((await run()).err).toContain("usage: npm run wpt -- FOLDER")
+  })
+})
+
+describeOnQuickJs("the runner of web-platform-tests, where there is no WebAssembly", () => {
+  test("gives tests the shared buffers that they would have by it", async () => {
+    write("common/sab.js", "const createBuffer = () => new WebAssembly.Memory({ shared: true })")
+    write(
+      "url/own.any.js",
+      `// META: script=/common/sab.js
+      test(() => assert_equals(typeof WebAssembly, "undefined"), "none")
+      for (const type of ["ArrayBuffer", "SharedArrayBuffer"])
+        test(() => assert_class_string(createBuffer(type, 8, { maxByteLength: 16 }), type), type)`
+    )
+    const { err, out, status } = await run(folder, "--runtime", "quickjs-ng")
+    expect([err, status]).toEqual(["", 0])
+    expect(out).toMatch(/^url +3\/3$/m)
   })
 })
 

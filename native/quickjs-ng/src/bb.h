@@ -55,6 +55,7 @@ void bb_rejections_free(void);
 
 /* memory.c: the engine's allocator, which knows its limit. */
 extern const JSMallocFunctions bb_memory_functions;
+extern const JSSharedArrayBufferFunctions bb_shared_buffer_functions;
 /* Bytes; 0: none. */
 void bb_memory_limit(size_t bytes);
 /* True once an allocation was refused. */

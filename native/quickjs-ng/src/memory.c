@@ -84,6 +84,21 @@ const JSMallocFunctions bb_memory_functions = {
     engine_calloc, engine_malloc, engine_free, engine_realloc, engine_usable_size
 };
 
+/* Shared buffers are shared with nobody: they are the engine's memory like all else, and only one object holds each. */
+static void *shared_alloc(void *opaque, size_t size)
+{
+    (void)opaque;
+    return js_malloc(bb_ctx, size);
+}
+
+static void shared_free(void *opaque, void *pointer)
+{
+    (void)opaque;
+    js_free_rt(bb_rt, pointer);
+}
+
+const JSSharedArrayBufferFunctions bb_shared_buffer_functions = { shared_alloc, shared_free, NULL, NULL };
+
 void bb_memory_limit(size_t bytes)
 {
     limit = bytes == 0 || bytes > SIZE_MAX - 2 * RELIEF ? SIZE_MAX : bytes;

@@ -23,6 +23,8 @@ const prepare = (file: TestFile, functions: Readonly<Record<string, unknown>>): 
   const href = `http://web-platform.test/${file.path}`
   const { pathname, origin } = new URL(href)
   scope["location"] ??= { href, pathname, origin, search: "", hash: "", toString: () => href }
+  // shared buffers may be refused by structuredClone
+  scope["crossOriginIsolated"] ??= false
   scope["GLOBAL"] = { isWindow: () => false, isWorker: () => true, isShadowRealm: () => false }
   const fetched = scope["fetch"] as ((...args: Array<unknown>) => Promise<Response>) | undefined
   scope["fetch"] = async (input: unknown, ...rest: Array<unknown>): Promise<Response> => {
@@ -38,6 +40,15 @@ const prepare = (file: TestFile, functions: Readonly<Record<string, unknown>>): 
   Object.assign(scope, functions)
 }
 
+/**
+ * What `common/sab.js` defines. It asks WebAssembly for the constructor of shared buffers, because browsers hide it; where
+ * there is no WebAssembly, the constructor is there by its name.
+ */
+const SHARED_BUFFERS = "const createBuffer = (type, length, options) => new globalThis[type](length, options)"
+
+const textOf = ({ path, text }: TestFile["scripts"][number]): string =>
+  path === "common/sab.js" && !("WebAssembly" in globalThis) ? SHARED_BUFFERS : text
+
 /** Runs one file of tests in this process, which must be a fresh one. */
 export const runFile = async (file: TestFile): Promise<FileResult> => {
   const { setTimeout: later } = globalThis
@@ -46,7 +57,7 @@ export const runFile = async (file: TestFile): Promise<FileResult> => {
   let failure = ""
   try {
     // Classic scripts share one global scope, also for their let and const: so all of them are one script here.
-    const source = file.scripts.map(({ path, text }) => `// ${path}\n${text}`).join("\n;\n")
+    const source = file.scripts.map((script) => `// ${script.path}\n${textOf(script)}`).join("\n;\n")
     // oxlint-disable-next-line no-eval -- a classic script: sloppy, its variables global
     ;(0, eval)(source)
   } catch (error) {
