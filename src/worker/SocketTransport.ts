@@ -10,6 +10,9 @@ export interface TransportEvents {
 /** Where a wire begins: one end of a socket pair, or a unix socket that a fork server listens on. */
 export type WireEnd = { readonly fd: number } | { readonly unix: string }
 
+/** What is gathered is sent when it has grown to this many characters. */
+const JOIN_CHARS = 64 * 1024
+
 /**
  * The worker protocol over one end of a socket pair. A socket, not two pipes: Bun's event loop reads and writes sockets
  * directly, while pipes go through a thread pool.
@@ -21,6 +24,7 @@ export class SocketTransport implements Transport {
   readonly #pending: Array<Uint8Array> = []
   #socket: Bun.Socket | null = null
   #events: TransportEvents | null = null
+  #gathered = ""
   #closed = false
 
   /**
@@ -53,15 +57,38 @@ export class SocketTransport implements Transport {
     this.#events = events
   }
 
+  /**
+   * Puts a line behind the others; it leaves at once, or at the end of this turn of the event loop, together with what else
+   * has come by then.
+   */
+  gather(line: string): void {
+    if (this.#gathered === "") setImmediate(this.#sendGathered)
+    this.#gathered += line
+    if (this.#gathered.length > JOIN_CHARS) this.#sendGathered()
+  }
+
+  readonly #sendGathered = (): void => {
+    const text = this.#gathered
+    this.#gathered = ""
+    if (text !== "") this.#put(text)
+  }
+
+  /** Puts a line behind the others, and sends it at once. */
   write(line: string): void {
+    const text = this.#gathered + line
+    this.#gathered = ""
+    this.#put(text)
+  }
+
+  #put(text: string): void {
     if (this.#closed) return
-    const bytes = Buffer.from(line)
     if (this.#pending.length > 0 || this.#socket === null) {
-      this.#pending.push(bytes)
+      this.#pending.push(Buffer.from(text))
       return
     }
-    const written = this.#socket.write(bytes)
-    if (written < bytes.length) this.#pending.push(bytes.subarray(Math.max(0, written)))
+    // As text: nearly always all of it is taken, and no bytes need to be made here.
+    const written = Math.max(0, this.#socket.write(text))
+    if (written < Buffer.byteLength(text)) this.#pending.push(Buffer.from(text).subarray(written))
   }
 
   /** Nothing goes either way any more. */

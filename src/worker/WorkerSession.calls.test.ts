@@ -2,13 +2,14 @@ import { describe, expect, it } from "vitest"
 import { invocationOf } from "../../tests/support/ScheduledService.ts"
 import { SimulatedClock } from "../../tests/support/SimulatedClock.ts"
 import { WorkerSession } from "./WorkerSession.ts"
+import { listeningTransport } from "../../tests/support/listeningTransport.ts"
 
 const open = () => {
   const written: Array<{ readonly id: string; readonly type: string; readonly payload: unknown }> = []
   const told: Array<string> = []
   const budgets: Array<number> = []
   const session = new WorkerSession(
-    { write: (line) => void written.push(JSON.parse(line) as (typeof written)[number]) },
+    listeningTransport((line) => void written.push(JSON.parse(line) as (typeof written)[number])),
     {
       ready: () => {},
       loadFailed: () => {},

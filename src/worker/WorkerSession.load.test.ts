@@ -2,15 +2,14 @@ import { describe, expect, it } from "vitest"
 import type { ReadyPayload } from "../protocol/worker/Wire.ts"
 import { SimulatedClock } from "../../tests/support/SimulatedClock.ts"
 import { WorkerSession } from "./WorkerSession.ts"
+import { listeningTransport } from "../../tests/support/listeningTransport.ts"
 
 /** A session that its owner has load a bundle, and what it tells the owner. */
 const loading = () => {
   const written: Array<{ readonly type: string; readonly payload: unknown }> = []
   const told: Array<string> = []
   const session = new WorkerSession(
-    {
-      write: (line) => void written.push(JSON.parse(line) as { type: string; payload: unknown })
-    },
+    listeningTransport((line) => void written.push(JSON.parse(line) as { type: string; payload: unknown })),
     {
       booted: ({ pid }) => void told.push(`booted ${pid}`),
       ready: ({ features }) => void told.push(`ready ${features?.join(",")}`),

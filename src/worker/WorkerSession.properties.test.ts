@@ -5,6 +5,7 @@ import { SimulatedClock } from "../../tests/support/SimulatedClock.ts"
 import type { Invocation } from "../domain/Invocation.ts"
 import { HostMessage } from "../protocol/worker/Messages.ts"
 import { WorkerSession } from "./WorkerSession.ts"
+import { listeningTransport } from "../../tests/support/listeningTransport.ts"
 
 const invocation = (id: string, fields: Partial<Invocation> = {}): Invocation => ({
   id,
@@ -21,7 +22,7 @@ const openSession = (): { readonly session: WorkerSession; readonly written: Arr
   const written: Array<string> = []
   const ignore = (): void => {}
   const session = new WorkerSession(
-    { write: (line) => void written.push(line) },
+    listeningTransport((line) => void written.push(line)),
     { ready: ignore, loadFailed: ignore, log: ignore, stray: ignore, faulted: ignore },
     new SimulatedClock().service
   )

@@ -14,6 +14,7 @@ import {
   LOG_WINDOW_MS
 } from "./WorkerLines.ts"
 import { WorkerSession } from "./WorkerSession.ts"
+import { listeningTransport } from "../../tests/support/listeningTransport.ts"
 
 const invocation = (id: string, fields: Partial<Invocation> = {}): Invocation => ({
   id,
@@ -44,7 +45,7 @@ class Conversation {
 
   constructor(limitBytes?: number) {
     this.session = new WorkerSession(
-      { write: (line) => void this.written.push(line) },
+      listeningTransport((line) => void this.written.push(line)),
       {
         ready: () => void this.owner.push("ready"),
         loadFailed: (error) => void this.owner.push(`loadFailed: ${error.message}`),

@@ -20,6 +20,8 @@ import { type LineAccount, WorkerLines } from "./WorkerLines.ts"
 /** The way to the worker. Writes are taken whole and in order; what the worker does not read yet is kept by the transport. */
 export interface Transport {
   readonly write: (line: string) => void
+  /** Like `write`, but it may leave at the end of this turn of the event loop, together with others. */
+  readonly gather: (line: string) => void
 }
 
 /** What a session tells its owner. */
@@ -130,7 +132,10 @@ export class WorkerSession {
     const deadlineAt = performance.now() + budgetMs
     const account = { invocationId: invocation.id, lines: 0, bytes: 0, cut: 0 }
     this.#inFlight.set(id, { deadlineAt, settle, account })
-    this.#transport.write(encodeInvoke(id, invocation, budgetMs))
+    const line = encodeInvoke(id, invocation, budgetMs)
+    // One that waits gets it now; one that has something to do gets what comes in one turn in one piece.
+    if (this.#inFlight.size === 1) this.#transport.write(line)
+    else this.#transport.gather(line)
     return id
   }
 

@@ -13,6 +13,7 @@ import {
   WorkerSpawner,
   WorkerStartFailed
 } from "../../src/worker/WorkerSpawner.ts"
+import { listeningTransport } from "./listeningTransport.ts"
 
 /** What a worker's start leads to: an end at once, or nothing until the test says so. */
 export type StartScript = "hangs" | "ready" | StartFailure
@@ -81,7 +82,7 @@ export class ScriptedWorker {
     this.manners = manners
     this.#observer = observer
     this.session = new WorkerSession(
-      { write: (line) => this.#hear(line) },
+      listeningTransport((line) => this.#hear(line)),
       {
         ready: () => Deferred.unsafeDone(this.#ready, Effect.void),
         loadFailed: (error) => this.failStart(new WorkerStartFailed({ kind: "exit", reason: error.message })),
