@@ -1,3 +1,4 @@
+import type { Processes } from "./Suite.ts"
 import type { Transcript } from "./Transcript.ts"
 
 /** What a case needs of its target. What is missing makes the case not applicable, with the need as the reason. */
@@ -13,8 +14,8 @@ export interface Needs {
 }
 
 /** What a case is given besides its target. */
-export interface CaseContext {
-  /** Aborted when the case's time is over. Everything that waits has to heed it. */
+export interface CaseContext extends Processes {
+  /** Aborted when the case's time is over, and by Ctrl-C. Everything that waits has to heed it. */
   readonly signal: AbortSignal
   /** For everything random: the run's seed and the case's id make it. */
   readonly seed: number
