@@ -1,4 +1,4 @@
-import { native } from "bunbase:core"
+import { getPrototypeOf as prototypeOf, native } from "bunbase:core"
 import { isObject } from "../webidl/isObject.ts"
 import { describeError } from "./describeError.ts"
 import { webInterface } from "./webInterface.ts"
@@ -19,7 +19,7 @@ const LINE = 80
 const MAX_CHARS = 1024 * 1024
 
 const { ownKeys } = Reflect
-const { getOwnPropertyDescriptor: descriptorOf, getPrototypeOf: prototypeOf, is: same } = Object
+const { getOwnPropertyDescriptor: descriptorOf, is: same } = Object
 const isArray: (value: unknown) => value is Array<unknown> = Array.isArray
 const stringify = JSON.stringify
 const CUSTOM = Symbol.for("nodejs.util.inspect.custom")

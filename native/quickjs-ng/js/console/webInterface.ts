@@ -1,4 +1,6 @@
-const { getOwnPropertyDescriptor: descriptorOf, getPrototypeOf: prototypeOf } = Object
+import { getPrototypeOf as prototypeOf } from "bunbase:core"
+
+const { getOwnPropertyDescriptor: descriptorOf } = Object
 
 type Show = (value: unknown, indent: string) => string
 /** `indent` is that of the line on which the value begins. */

@@ -147,20 +147,23 @@ export const signalAbort = (signal: AbortSignal, reason: unknown): void => {
   const abortReason = reason === undefined ? abortError() : reason
   state.aborted = true
   state.reason = abortReason
-  const following: Array<AbortSignal> = []
-  for (const reference of state.dependents) {
+  // no iterators here: the session aborts signals, and a function may have spoilt them so that they never end
+  const all: Array<AbortSignal> = [signal]
+  state.dependents.forEach((reference) => {
     const dependent = reference.deref()
-    if (dependent === undefined || stateOf(dependent).aborted) continue
+    if (dependent === undefined || stateOf(dependent).aborted) return
     stateOf(dependent).aborted = true
     stateOf(dependent).reason = abortReason
-    following.push(dependent)
-  }
+    all.push(dependent)
+  })
   state.dependents.clear()
-  for (const one of [signal, ...following]) {
+  for (let i = 0; i < all.length; i += 1) {
+    const one = all[i] as AbortSignal
     const { algorithms } = stateOf(one)
-    const todo = [...algorithms]
+    const todo: Array<() => void> = []
+    algorithms.forEach((algorithm) => todo.push(algorithm))
     algorithms.clear()
-    for (const algorithm of todo) algorithm()
+    for (let at = 0; at < todo.length; at += 1) (todo[at] as () => void)()
     dispatch(one, trustedEvent("abort"))
     awaited.delete(one)
   }

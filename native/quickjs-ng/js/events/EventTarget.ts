@@ -135,7 +135,9 @@ const call = (callback: Callback, target: EventTarget, event: Event): void => {
 const invoke = (target: EventTarget, event: Event, capture: boolean): void => {
   const state = eventState(event)
   if (state === undefined || state.stopPropagation) return
-  for (const listener of [...listenersOf(target)]) {
+  const listeners = listenersOf(target).slice()
+  for (let i = 0; i < listeners.length; i += 1) {
+    const listener = listeners[i] as Listener
     if (listener.removed || listener.type !== state.type || listener.capture !== capture) continue
     if (listener.once) remove(target, listener)
     state.inPassiveListener = listener.passive

@@ -12,6 +12,8 @@ export { native } from "../core/native.ts"
 export { giveUp as exhausted, interrupted, invocationId, speaker } from "../core/invocations.ts"
 export { forked, hostIsDeaf, message, refused, rejection, start, uncaught, zygote } from "../core/session.ts"
 export { ownFrames } from "../core/frames.ts"
+/** As it was before any code of a function's ran: walks up the prototypes end, whatever became of the global one. */
+export { getPrototypeOf } from "../core/intrinsics.ts"
 export { describeThrown, showError } from "../core/thrown.ts"
 /** For what a listener or callback of the library's throws: it becomes a log message of whoever runs. */
 export const reportException = uncaught
