@@ -35,7 +35,12 @@ export default defineConfig({
     projects: [
       suite(
         "unit",
-        ["src/**/*.test.ts", "tests/support/**/*.test.ts", "tests/benchmarks/**/*.test.ts"],
+        [
+          "src/**/*.test.ts",
+          "scripts/**/*.test.ts",
+          "tests/support/**/*.test.ts",
+          "tests/benchmarks/**/*.test.ts"
+        ],
         10_000
       ),
       suite("integration", ["tests/integration/**/*.test.ts"], 60_000 * patience()),

@@ -1,6 +1,6 @@
 // Every check of the code that needs no running: all of them, one after another, with every failure shown.
 //
-//   node scripts/check.mjs [lockfile|types|lint|format|dead …]
+//   node scripts/check.mjs [lockfile|types|lint|format|spec|dead …]
 import { spawnSync } from "node:child_process"
 import fs from "node:fs"
 import path from "node:path"
@@ -71,6 +71,7 @@ const checks = {
     }
   },
   format: { title: "format", check: () => tool("prettier", "--check", "--log-level", "warn", ".") },
+  spec: { title: "specification", check: () => run(process.execPath, ["scripts/spec.mjs", "--check"]) },
   dead: { title: "dead code", check: () => tool("knip", "--no-progress", "--no-config-hints") }
 }
 
@@ -92,6 +93,6 @@ for (const [name, { title, check }] of Object.entries(checks)) {
 
 process.stdout.write("\n")
 for (const { title, passed, took } of results) {
-  process.stdout.write(`${title.padEnd(12)}${passed ? "ok" : "FAILED"}${took.padStart(passed ? 12 : 8)}\n`)
+  process.stdout.write(`${title.padEnd(15)}${passed ? "ok" : "FAILED"}${took.padStart(passed ? 12 : 8)}\n`)
 }
 process.exitCode = results.every(({ passed }) => passed) ? 0 : 1

@@ -25,7 +25,7 @@ const bun = path.join(root, "node_modules", "bun", "bin", "bun.exe")
  * makes file systems that are full or read-only: as root, or as root of a namespace of its own.
  */
 const suites = [
-  { name: "unit", folders: ["src", "tests/support", "tests/benchmarks"], alone: false },
+  { name: "unit", folders: ["src", "scripts", "tests/support", "tests/benchmarks"], alone: false },
   { name: "integration", folders: ["tests/integration"], alone: false },
   { name: "failure", folders: ["tests/failure"], alone: true, mounts: true },
   { name: "concurrency", folders: ["tests/concurrency"], alone: true },

@@ -18,6 +18,7 @@ const SendableHeaders = Schema.Record({
   value: Schema.Union(HeaderValue, Schema.Array(HeaderValue))
 }).pipe(
   Schema.filter((headers) => Object.keys(headers).every((name) => HEADER_NAME.test(name)), {
+    jsonSchema: { propertyNames: { pattern: HEADER_NAME.source } },
     arbitrary: () => (fc) => {
       const value = fc.stringMatching(HEADER_VALUE)
       return fc.dictionary(fc.stringMatching(HEADER_NAME), fc.oneof(value, fc.array(value)))
