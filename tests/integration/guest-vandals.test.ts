@@ -189,6 +189,10 @@ const faultsOfAll = async (
 const RUNS: Readonly<Record<GuestRuntime, number>> = { bun: 25, "quickjs-ng": 120 }
 
 describe.each(guestRuntimes)("a function on %s that has spoilt one built-in", (runtime) => {
+  const ofBun: ReadonlyArray<readonly [...Built, Mode]> = [
+    ["Buffer.prototype", "subarray", false, "undefined"],
+    ["process", "reallyExit", false, "undefined"]
+  ]
   const known: ReadonlyArray<readonly [...Built, Mode]> = [
     ["String.prototype", "concat", false, "text"],
     ["Object.prototype", "line", true, "text"],
@@ -205,7 +209,12 @@ describe.each(guestRuntimes)("a function on %s that has spoilt one built-in", (r
     ["%ArrayIterator.prototype%", "next", false, "object"],
     ["%SetIterator.prototype%", "next", false, "same"],
     ["Object", "getPrototypeOf", false, "text"],
-    ...(runtime === "bun" ? ([["Buffer.prototype", "subarray", false, "undefined"]] as const) : [])
+    ["%TypedArray%", "@@species", true, "object"],
+    ["%TypedArray.prototype%", "length", true, "undefined"],
+    ["%TypedArray.prototype%", "length", true, "throw"],
+    ["%TypedArray.prototype%", "set", false, "undefined"],
+    ["globalThis", "Uint8Array", false, "throw"],
+    ...(runtime === "bun" ? ofBun : [])
   ]
   test.each(known)(
     "%s.%s: each call has one answer, and no line is another's",

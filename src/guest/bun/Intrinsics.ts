@@ -21,7 +21,7 @@ export const NativeURLSearchParams = URLSearchParams
 export const NativeUint8Array = Uint8Array
 export const asString = String
 
-const { getBuiltinModule, nextTick, exit } = process
+const { getBuiltinModule, nextTick, exit, reallyExit } = process
 const thisProcess = process
 interface Modules {
   readonly "node:async_hooks": typeof import("node:async_hooks")
@@ -32,8 +32,17 @@ interface Modules {
 export const builtin = <Name extends keyof Modules>(name: Name): Modules[Name] =>
   apply(getBuiltinModule, thisProcess, [name]) as Modules[Name]
 export const soon = (run: () => void): void => apply(nextTick, thisProcess, [run])
-/** Ends the process as `process.exit` does: what the function has for that moment runs. */
-export const exitProcess = (code: number): never => apply(exit, thisProcess, [code]) as never
+/** Ends the process without running anything of the function's. */
+export const exitNow = (code: number): never => apply(reallyExit, thisProcess, [code]) as never
+/** Ends the process as `process.exit` does: what the function has for that moment runs, and cannot keep it from ending. */
+export const exitProcess = (code: number): never => {
+  try {
+    apply(exit, thisProcess, [code])
+  } catch {
+    // it ends all the same
+  }
+  return exitNow(code)
+}
 
 /** A getter of a prototype. It throws when it is applied to anything but a real instance. */
 const getter = <Value>(prototype: object, name: string): ((this: unknown) => Value) => {

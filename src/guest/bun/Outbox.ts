@@ -1,4 +1,5 @@
-import { NativeUint8Array, utf8 } from "./Intrinsics.ts"
+import { lengthOf, part } from "../../protocol/worker/OwnBytes.ts"
+import { utf8 } from "./Intrinsics.ts"
 import type { Transport } from "./Transport.ts"
 
 const { nanoseconds, sleepSync } = Bun
@@ -23,7 +24,7 @@ export class Outbox {
 
   /** What the transport has not taken: bytes, and characters that are not encoded yet. */
   get backlog(): number {
-    return (this.#bytes === null ? 0 : this.#bytes.length) + this.#text.length
+    return (this.#bytes === null ? 0 : lengthOf(this.#bytes)) + this.#text.length
   }
 
   attach(transport: Transport): void {
@@ -105,11 +106,12 @@ export class Outbox {
   /** Whether the transport took all of it; keeps the rest. */
   #write(transport: Transport, bytes: Uint8Array): boolean {
     const written = transport.write(bytes)
-    if (written === bytes.length) {
+    const size = lengthOf(bytes)
+    if (written === size) {
       this.#bytes = null
       return true
     }
-    this.#bytes = new NativeUint8Array(bytes.buffer, bytes.byteOffset + written, bytes.length - written)
+    this.#bytes = part(bytes, written, size)
     this.#full = true
     return false
   }

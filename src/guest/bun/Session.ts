@@ -1,4 +1,5 @@
 import { LineDecoder } from "../../protocol/worker/LineDecoder.ts"
+import { lengthOf, part } from "../../protocol/worker/OwnBytes.ts"
 import {
   type CancelPayload,
   EXIT_CODES,
@@ -138,7 +139,7 @@ export class Session {
       // not UTF-8 or not JSON
     }
     if (message === null) {
-      if (bytes.length > 0) this.#stray(bytes)
+      if (lengthOf(bytes) > 0) this.#stray(bytes)
       return
     }
     this.#message(message)
@@ -147,7 +148,10 @@ export class Session {
   /** Anything that is not a message is passed over, and said so a bounded number of times. */
   #stray(bytes: Uint8Array): void {
     this.#notes += 1
-    if (this.#notes <= MAX_NOTES) note(`not a message: ${lossyTextOf(bytes.subarray(0, NOTE_CHARS))}`)
+    if (this.#notes <= MAX_NOTES) {
+      const size = lengthOf(bytes)
+      note(`not a message: ${lossyTextOf(size > NOTE_CHARS ? part(bytes, 0, NOTE_CHARS) : bytes)}`)
+    }
     if (this.#notes === MAX_NOTES) note("further lines that are no messages are passed over in silence")
   }
 

@@ -1,3 +1,4 @@
+import { lengthOf } from "../../protocol/worker/OwnBytes.ts"
 import { apply, builtin } from "./Intrinsics.ts"
 import type { Transport, TransportEvents } from "./Transport.ts"
 
@@ -80,7 +81,7 @@ export const openStdio = (events: TransportEvents): Transport => {
         busy = true
         void settle(pending)
       }
-      return bytes.length
+      return lengthOf(bytes)
     },
     settled: () => !busy
   }

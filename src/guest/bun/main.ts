@@ -9,7 +9,7 @@ import { bundlePath, handlerName, protocolDescriptor } from "./Start.ts"
 import { captureConsole } from "./ConsoleCapture.ts"
 import { openDescriptor } from "./DescriptorTransport.ts"
 import { hideInternals } from "./Environment.ts"
-import { exitProcess, note } from "./Intrinsics.ts"
+import { exitNow, exitProcess, note } from "./Intrinsics.ts"
 import { Invocations } from "./Invocations.ts"
 import { Journal } from "./Journal.ts"
 import { Outbox } from "./Outbox.ts"
@@ -21,9 +21,6 @@ import type { Transport, TransportEvents } from "./Transport.ts"
 
 /** How long the end of the process waits for the host to take what is still to be said. */
 const FLUSH_MS = 500
-
-/** Ends the process without running anything of the function's. */
-const exitNow: (code: number) => never = process.reallyExit.bind(process)
 
 const outbox = new Outbox()
 const journal = new Journal(outbox)
