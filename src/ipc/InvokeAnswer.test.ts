@@ -53,6 +53,41 @@ describe("encodeResult", () => {
     expect(decode(encodeResult(result({ body: Uint8Array.of(1) }), "i", "HEAD"))).toMatchObject({ body: "" })
   })
 
+  it("hands on no hop-by-hop headers, and no invocation's id of the handler's own", () => {
+    const headers = {
+      connection: "X-Hop, Set-Cookie",
+      "keep-alive": "5",
+      "transfer-encoding": "chunked",
+      "x-hop": "1",
+      "set-cookie": ["a=1", "b=2"],
+      "x-invocation-id": "mine",
+      "x-kept": "2"
+    }
+    expect(decode(encodeResult(result({ headers }), "id-1", "GET"))).toMatchObject({
+      headers: { "x-kept": "2" },
+      header_list: [["x-kept", "2"]],
+      execution_id: "id-1"
+    })
+  })
+
+  it.each([
+    ["GET", 200, "abc", "77", {}],
+    ["GET", 200, "abc", "3", { "content-length": "3" }],
+    ["GET", 200, "", "5", {}],
+    ["HEAD", 200, "", "5", { "content-length": "5" }],
+    ["GET", 304, "", "5", { "content-length": "5" }],
+    ["HEAD", 200, "abc", "5", {}]
+  ])("to %s, with status %i and the body '%s', hands on a length of %s where it is right", (...one) => {
+    const [method, status, text, length, expected] = one
+    const body = new TextEncoder().encode(text)
+    const answer = encodeResult(
+      result({ status, body, headers: { "content-length": length } }),
+      "id-1",
+      method
+    )
+    expect(decode(answer)).toMatchObject({ headers: expected, header_list: Object.entries(expected) })
+  })
+
   it("keeps a header that is called __proto__ a header", () => {
     const headers = JSON.parse('{"__proto__":"x"}') as Record<string, string>
     expect(encodeResult(result({ headers }), "i", "GET")).toContain('"headers":{"__proto__":"x"}')

@@ -1,15 +1,33 @@
 import { type InvocationError, ResponseTooLarge } from "../domain/Errors.ts"
 import type { Headers, InvocationResult } from "../domain/Invocation.ts"
+import { HOP_BY_HOP, nominatedBy } from "../protocol/HopByHop.ts"
 import { problemOf } from "../protocol/Problem.ts"
 import { MAX_PAYLOAD_BYTES } from "../protocol/socket/Frame.ts"
 
-/** The payload of a function's answer. To HEAD, as everywhere, no body. */
+/** Never handed on, as over HTTP: whoever copies headers into an answer of its own would break that answer's framing. */
+const withheld: ReadonlySet<string> = new Set([...HOP_BY_HOP, "x-invocation-id"])
+
+/** A length that is not the body's; to HEAD, and with 304, it is that of a body which is left out. */
+const isWrongLength = (
+  length: Headers[string],
+  { body, status }: InvocationResult,
+  method: string
+): boolean => !(body.length === 0 && (method === "HEAD" || status === 304)) && length !== String(body.length)
+
+/**
+ * The payload of a function's answer (SP-097, SP-098). To HEAD, as everywhere, no body. Without hop-by-hop headers, without
+ * an invocation's id that is not this one's (`execution_id` tells it), and without a wrong `content-length`.
+ */
 export const encodeResult = (result: InvocationResult, executionId: string, method: string): string => {
   // Without a prototype: a header may be called __proto__.
   const headers = Object.create(null) as Record<string, string>
   const list: Array<readonly [string, string]> = []
+  const connection = result.headers["connection"]
+  const nominated = connection === undefined ? null : new Set(nominatedBy(connection))
   for (const name in result.headers) {
     const value = result.headers[name] as Headers[string]
+    if (withheld.has(name) || nominated?.has(name) === true) continue
+    if (name === "content-length" && isWrongLength(value, result, method)) continue
     if (typeof value === "string") {
       headers[name] = value
       list.push([name, value])
