@@ -40,7 +40,7 @@ export interface Step<Session> {
   readonly play: Play<Session>
 }
 
-/** Plays the steps in order. What a step throws says where the step stands. */
+/** Plays the steps in order. What a step saw says where the step stands; other errors are the suite's own, and go as they are. */
 export const playSteps = async <Session>(
   steps: ReadonlyArray<Step<Session>>,
   session: Session,
@@ -53,9 +53,13 @@ export const playSteps = async <Session>(
     } catch (error) {
       // the runner knows better why it is over
       signal.throwIfAborted()
-      const more = error instanceof CaseFailure ? { expected: error.expected, observed: error.observed } : {}
-      const message = error instanceof Error ? error.message : String(error)
-      throw new CaseFailure(`${name} (${showPlace(place)}): ${message}`, more)
+      if (!(error instanceof CaseFailure)) throw error
+      const { expected, message, observed, requirements } = error
+      throw new CaseFailure(`${name} (${showPlace(place)}): ${message}`, {
+        expected,
+        observed,
+        ...(requirements === undefined ? {} : { requirements })
+      })
     }
   }
 }

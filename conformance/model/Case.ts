@@ -52,10 +52,20 @@ export class CaseFailure extends Error {
   override readonly name = "CaseFailure"
   readonly expected: unknown
   readonly observed: unknown
+  /** The requirements that are violated, where it is known; else all of the case's are taken as failed. */
+  readonly requirements: ReadonlyArray<string> | undefined
 
-  constructor(message: string, more: { readonly expected?: unknown; readonly observed?: unknown } = {}) {
+  constructor(
+    message: string,
+    more: {
+      readonly expected?: unknown
+      readonly observed?: unknown
+      readonly requirements?: ReadonlyArray<string>
+    } = {}
+  ) {
     super(message)
     this.expected = more.expected
     this.observed = more.observed
+    this.requirements = more.requirements
   }
 }

@@ -1,3 +1,4 @@
+import type { Level } from "./Requirement.ts"
 import type { TranscriptLine } from "./Transcript.ts"
 
 export type Verdict =
@@ -7,6 +8,8 @@ export type Verdict =
       readonly message: string
       readonly expected?: string
       readonly observed?: string
+      /** What is violated, where it is known: the case's other requirements have not failed, but are not shown to hold. */
+      readonly requirements?: ReadonlyArray<string>
       readonly transcript: ReadonlyArray<TranscriptLine>
     }
   /** The target is not bound by what the case checks; never for a prerequisite that is missing: that is a failure. */
@@ -23,8 +26,32 @@ export interface CaseResult {
   readonly propertyRuns: number
 }
 
+/**
+ * What the run says of a requirement: `failed` where a case that names it failed, else `passed` where one passed. `untested`: it
+ * binds the target, and no case checks it (or none was run). `not-applicable`: it does not bind the target, or its cases need
+ * what the target lacks.
+ */
+export type RequirementStatus = "passed" | "failed" | "untested" | "not-applicable"
+
+export interface RequirementResult {
+  readonly id: string
+  readonly title: string
+  readonly level: Level
+  readonly text: string
+  readonly area: string
+  readonly file: string
+  readonly line: number
+  readonly status: RequirementStatus
+  /** Why it is untested or not applicable. */
+  readonly reason?: string
+  /** Ids of the cases of this run that name it. */
+  readonly cases: ReadonlyArray<string>
+}
+
 /** One run of the suite against one target: what `--json` writes, and what reports are made of. */
 export interface RunResult {
+  /** Of this format; `report` refuses others. */
+  readonly format: 1
   readonly suite: "worker" | "server" | "faults"
   /** What was tested, as a column's heading: `bun`, `quickjs-ng`, `server`. */
   readonly target: string
@@ -34,5 +61,27 @@ export interface RunResult {
   readonly seed: number
   /** What the target said about itself: protocol, runtime, version, features. */
   readonly about: Readonly<Record<string, unknown>>
+  /** Cases that were chosen; after Ctrl-C more than there are results. */
+  readonly chosen: number
+  /** Cases that the suite has. */
+  readonly available: number
+  /** The run was ended early. */
+  readonly interrupted: boolean
+  /** What went wrong beside the cases, such as a target that could not be ended. Each makes the run fail. */
+  readonly problems: ReadonlyArray<string>
   readonly cases: ReadonlyArray<CaseResult>
+  /** Those of the suite's roles that were chosen, in the specification's order. */
+  readonly requirements: ReadonlyArray<RequirementResult>
+}
+
+/** Why the run is not green, in words; empty where it is. */
+export const faultsOf = (run: RunResult): ReadonlyArray<string> => {
+  const failed = run.cases.filter(({ verdict }) => verdict._tag === "Failed").length
+  const untested = run.requirements.filter(({ level, status }) => level === "MUST" && status === "untested")
+  return [
+    ...(failed === 0 ? [] : [failed === 1 ? "1 case failed" : `${failed} cases failed`]),
+    ...(untested.length === 0 ? [] : [`untested MUST: ${untested.map(({ id }) => id).join(", ")}`]),
+    ...run.problems,
+    ...(run.interrupted ? ["the run was interrupted"] : [])
+  ]
 }
