@@ -44,6 +44,17 @@ describe("with an API key", () => {
   })
 })
 
+describe("what a function's fetch asks for", () => {
+  it.each(["GET", "POST"])("is refused where being on the machine is enough: %s", (method) => {
+    expect(ask(local, { host: "127.0.0.1:8080", "x-bunbase-fetch": "1" }, method)).toBe("PermissionDenied")
+  })
+
+  it("is judged by its key where there is one", () => {
+    expect(ask(keyed, { host: "a", "x-bunbase-fetch": "1", authorization: `Bearer ${KEY}` })).toBeNull()
+    expect(ask(keyed, { host: "a", "x-bunbase-fetch": "1" })).toBe("Unauthorized")
+  })
+})
+
 describe("without an API key, on loopback", () => {
   it.each([
     "localhost",

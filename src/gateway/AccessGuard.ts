@@ -2,6 +2,7 @@ import { createHash, timingSafeEqual } from "node:crypto"
 import { Redacted } from "effect"
 import { isLoopback } from "../config/OptionValue.ts"
 import type { ServerOptions } from "../config/ServerConfig.ts"
+import { FETCH_MARK } from "../protocol/FetchMark.ts"
 import { PermissionDenied, Unauthorized } from "../domain/Errors.ts"
 
 /** Says why a management request is not allowed (FN_009), or null. */
@@ -9,9 +10,11 @@ export type AccessGuard = (request: Request) => PermissionDenied | Unauthorized 
 
 /**
  * Who may use the management plane. With an API key: whoever shows it. Without one the server listens on loopback only,
- * and what has to be kept out are web pages open in a browser on this machine:
+ * and what has to be kept out are web pages open in a browser on this machine, and functions:
  *
  * - a page may reach us under a name of its own that was made to point here (DNS rebinding): the Host must be ours;
+ * - a function whose `fetch` the server carries out is not on this machine, although the server is: what bears the mark of
+ *   such a fetch is refused;
  * - a page of another host may send forms: changes are refused when the browser says that they come from elsewhere.
  */
 export const makeAccessGuard = (config: Pick<ServerOptions, "apiKey" | "httpHost">): AccessGuard => {
@@ -26,6 +29,11 @@ export const makeAccessGuard = (config: Pick<ServerOptions, "apiKey" | "httpHost
           reason: `the management API of a server without an API key answers only to localhost, not to "${host.slice(0, 100)}"`
         })
       }
+    }
+    if (authorized === null && request.headers.has(FETCH_MARK)) {
+      return new PermissionDenied({
+        reason: "a function cannot use the management API of a server without an API key"
+      })
     }
     if (authorized !== null && !authorized(request.headers.get("authorization"))) {
       return new Unauthorized({

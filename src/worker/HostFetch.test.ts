@@ -124,6 +124,18 @@ describe("hostFetch", () => {
     await run(request("/echo", { headers: { host: "elsewhere", connection: "close", te: "x", "x-b": "1" } }))
     expect(last()?.headers).toMatchObject({ host: new URL(origin).host, "x-b": "1" })
     expect(last()?.headers["te"]).toBeUndefined()
+    expect(last()?.headers["x-bunbase-fetch"]).toBe("1")
+  })
+
+  it("marks what it asks for, at every redirect, whatever the function says", async () => {
+    const to = encodeURIComponent(`${origin}/echo`)
+    await run(request(`/redirect?status=307&to=${to}`, { headers: { "x-bunbase-fetch": "mine" } }))
+    expect(
+      seen.slice(-2).map(({ path, headers }) => [path.split("?")[0], headers["x-bunbase-fetch"]])
+    ).toEqual([
+      ["/redirect", "1"],
+      ["/echo", "1"]
+    ])
   })
 
   it("takes no URL but http and https, and no method that is the connection's own", async () => {

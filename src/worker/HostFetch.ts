@@ -1,4 +1,5 @@
 import type { Capabilities } from "../domain/Capabilities.ts"
+import { FETCH_MARK } from "../protocol/FetchMark.ts"
 import { HOP_BY_HOP } from "../protocol/HopByHop.ts"
 import type { FetchRequest, ResultPayload, WireHeaders } from "../protocol/worker/Wire.ts"
 import { fetchRefusal } from "./FetchAllowance.ts"
@@ -130,6 +131,12 @@ const redirected = (hop: Hop, status: number, to: URL): Hop => {
   }
 }
 
+/** Says that a function makes the request, to whoever must not take it for its operator's. No function can leave it out. */
+const marked = (headers: Headers): Headers => {
+  headers.set(FETCH_MARK, "1")
+  return headers
+}
+
 const isHttp = (url: URL): boolean => url.protocol === "http:" || url.protocol === "https:"
 
 const firstHop = (request: FetchRequest, maxBodyBytes: number): Hop | Result => {
@@ -170,7 +177,7 @@ export const hostFetch = async (
     try {
       response = await fetch(hop.url, {
         method: hop.method,
-        headers: hop.headers,
+        headers: marked(hop.headers),
         body: hop.body,
         redirect: "manual",
         signal

@@ -32,6 +32,21 @@ const REPORT = `async (request) => {
 }`
 
 describe.each(nativeRuntime)("fetch as a call of the host on %s", () => {
+  it("rejects with an error that has the place of the call", async () => {
+    const worker = await start(`async () => {
+  const inner = async () => {
+    await fetch("http://up.example/")
+  }
+  await inner()
+}`)
+    worker.onCall = () => ({ ok: false, error: { name: "TypeError", message: "nobody listens" } })
+    const { type, payload } = await worker.invoke("/")
+    expect([type, payload["message"]]).toEqual(["error", "nobody listens"])
+    expect(payload["stack"]).toMatch(
+      /^TypeError: nobody listens\n    at inner \(.*:3:\d+\)\n    at default \(.*:5:\d+\)$/
+    )
+  })
+
   it("sends method, address, headers and body; the connection's own headers stay out", async () => {
     const worker = await start(`async () => {
       const response = await fetch(new Request("http://up.example/a?b#c", {

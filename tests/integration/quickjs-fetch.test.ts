@@ -58,6 +58,18 @@ describeOnQuickJs("fetch on quickjs-ng, over HTTP", () => {
     expect([answer.status, await answer.text()]).toEqual([200, "201 2 POST 1 sent"])
   })
 
+  it("reaches functions of its own server, and not the management API of one without a key (R-13)", async () => {
+    const own = new URL(server.url).port
+    const at = (path: string) =>
+      fetch(
+        `${server.url}/functions/permissive/caught?to=${encodeURIComponent(`http://127.0.0.1:${own}${path}`)}`
+      )
+    expect(await (await at("/functions/strict/caught?to=x")).text()).toMatch(/^200 /)
+    const answer = await (await at("/api/functions")).text()
+    expect(answer).toMatch(/^403 /)
+    expect(answer).toContain("FN_009")
+  })
+
   it("rejects with a TypeError where nobody listens; uncaught that is FN_004", async () => {
     const port = await closedPort()
     const caught = await call("permissive", "caught", port)

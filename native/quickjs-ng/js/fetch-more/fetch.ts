@@ -19,6 +19,7 @@ import {
   url as urls
 } from "bunbase:fetch"
 import { hardenedMap } from "../webidl/hardenedMap.ts"
+import { descriptor } from "../webidl/primordials.ts"
 import { isObject } from "../webidl/isObject.ts"
 import { dataUrl } from "./dataUrl.ts"
 import type { RequestInit } from "./requestInit.ts"
@@ -115,11 +116,16 @@ const wireHeaders = (list: HeaderList): Record<string, string | Array<string>> =
 const denied = new WeakSet<object>()
 const { has: isIn } = WeakSet.prototype
 const { apply: applyTo } = Reflect
+const { defineProperty } = Object
 
-const failed = (result: HostResult): Error => {
+/** `frames` is the stack of the call: the answer comes when none of the function's is left. */
+const failed = (result: HostResult, frames: string): Error => {
   const { name = "TypeError", message = "fetch failed", code } = result.error ?? {}
-  if (name === "AbortError" || name === "TimeoutError") return new DOMException(message, name)
-  const error = new TypeError(message)
+  const error =
+    name === "AbortError" || name === "TimeoutError"
+      ? new DOMException(message, name)
+      : new TypeError(message)
+  defineProperty(error, "stack", descriptor({ value: frames, writable: true, configurable: true }))
   if (code === undefined) return error
   if (code === "PERMISSION_DENIED") denied.add(error)
   return Object.assign(error, { code })
@@ -148,7 +154,8 @@ const responseOf = (result: HostResult, request: RequestState): ResponseState =>
 const callHost = (
   request: RequestState,
   bytes: Uint8Array | null,
-  aborted: (stop: () => void) => void
+  aborted: (stop: () => void) => void,
+  frames: string
 ): Promise<ResponseState> =>
   new Promise((resolve, reject) => {
     const call_id = String((serial += 1))
@@ -156,7 +163,7 @@ const callHost = (
     inFlight.set(call_id, (result) => {
       try {
         if (result.ok) resolve(responseOf(result, request))
-        else reject(failed(result))
+        else reject(failed(result, frames))
       } catch (error) {
         reject(error)
       }
@@ -251,6 +258,7 @@ const exchange = async (
   signal: AbortSignal | null,
   aborted: (stop: () => void) => void
 ): Promise<ResponseState> => {
+  const frames = new Error().stack ?? ""
   const answered = local(request)
   if (answered !== null) return answered
   if (hostIsDeaf()) {
@@ -261,7 +269,7 @@ const exchange = async (
   const bytes = request.body === null ? null : await consumeBytes(request, "fetch")
   // the reading may have taken its time
   if (signal !== null && signal.aborted) throw signal.reason
-  return callHost(request, bytes, aborted)
+  return callHost(request, bytes, aborted, frames)
 }
 
 /** What `fetch` does. */

@@ -5,6 +5,7 @@
 import { installProcess } from "../core/environment.ts"
 import { installGlobal, installGlobals } from "../core/globals.ts"
 import { installPerformance } from "../core/performance.ts"
+import { installScope } from "../core/scope.ts"
 import { uncaught } from "../core/session.ts"
 import { clearInterval, clearTimeout, setInterval, setTimeout } from "../core/timers.ts"
 
@@ -23,5 +24,6 @@ installGlobal("setTimeout", setTimeout)
 installGlobal("setInterval", setInterval)
 installGlobal("clearTimeout", clearTimeout)
 installGlobal("clearInterval", clearInterval)
+installScope()
 installProcess()
 installPerformance()
