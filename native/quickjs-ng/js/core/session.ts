@@ -229,14 +229,19 @@ const onLoad = (id: string, payload: unknown): void => {
 /** What is to be applied in the workers that this process forks, and not yet. */
 let forForks: object | null = null
 
-/** A fork server has to start processes itself: that limit is for its workers. */
+/**
+ * A fork server has to start processes itself, and lives for as long as its version does: those two limits are for its
+ * workers, each of which has processor time of its own.
+ */
 const limit = (limits: unknown, forks: boolean): void => {
   if (typeof limits !== "object" || limits === null) return
   setPrototypeOf(limits, null)
-  const { max_processes } = limits as { max_processes?: unknown }
+  const own = limits as { max_processes?: unknown; cpu_seconds?: unknown }
   if (forks) {
-    forForks = setPrototypeOf({ max_processes }, null) as object
-    delete (limits as { max_processes?: unknown }).max_processes
+    const { max_processes, cpu_seconds } = own
+    forForks = setPrototypeOf({ max_processes, cpu_seconds }, null) as object
+    delete own.max_processes
+    delete own.cpu_seconds
   }
   native.applyLimits(limits)
 }
