@@ -214,6 +214,9 @@ describe.each(guestRuntimes)("a function on %s that has spoilt one built-in", (r
     ["%TypedArray.prototype%", "length", true, "throw"],
     ["%TypedArray.prototype%", "set", false, "undefined"],
     ["globalThis", "Uint8Array", false, "throw"],
+    ["Array.prototype", "findIndex", false, "throw"],
+    ["String.prototype", "indexOf", false, "undefined"],
+    ["String.prototype", "slice", false, "same"],
     ...(runtime === "bun" ? ofBun : [])
   ]
   test.each(known)(

@@ -116,7 +116,8 @@ export const captureConsole = (console: Console, speaker: () => Speaker): void =
     },
     write(...args: Array<unknown>): number {
       let written = 0
-      for (const arg of args) {
+      for (let i = 0; i < args.length; i += 1) {
+        const arg = args[i]
         const text = typeof arg === "string" ? arg : textOfChunk(arg)
         speaker().print("info", text)
         written += Buffer.byteLength(text)

@@ -16,7 +16,8 @@ const isRuntimeFrame = (line: string): boolean => {
   const bare = frame.startsWith("at async ") ? "at async ".length : "at ".length
   const place = open === -1 ? frame.slice(bare) : frame.slice(open + 1, -1)
   if (place === "native" || place === "unknown") return true
-  for (const one of RUNTIME_PLACES) if (place.startsWith(one)) return true
+  for (let i = 0; i < RUNTIME_PLACES.length; i += 1)
+    if (place.startsWith(RUNTIME_PLACES[i] as string)) return true
   return false
 }
 
@@ -29,14 +30,21 @@ export const ownFrames = (text: string): string => {
   const kept: Array<string> = []
   let own: Array<string> = []
   let runtime: Array<string> = []
-  for (const line of text.split("\n")) {
+  // no iterators, nor a spread: a function may have spoilt them so that they never end
+  const keep = (frames: ReadonlyArray<string>): void => {
+    for (let i = 0; i < frames.length; i += 1) kept.push(frames[i] as string)
+  }
+  const lines = text.split("\n")
+  for (let i = 0; i < lines.length; i += 1) {
+    const line = lines[i] as string
     if (!isFrame(line)) {
-      kept.push(...(own.length > 0 ? own : runtime), line)
+      keep(own.length > 0 ? own : runtime)
+      kept.push(line)
       own = []
       runtime = []
     } else if (isRuntimeFrame(line)) runtime.push(line)
     else if (!line.includes(guestPath)) own.push(line)
   }
-  kept.push(...(own.length > 0 ? own : runtime))
+  keep(own.length > 0 ? own : runtime)
   return kept.join("\n")
 }

@@ -29,9 +29,10 @@ const toHandler = (exported: unknown): Handler | undefined => {
 const unfold = (thrown: unknown): { readonly first: unknown; readonly more: string } => {
   try {
     if (thrown instanceof AggregateError && thrown.errors.length > 0) {
-      const [first, ...rest] = thrown.errors as Array<unknown>
-      const more = rest.slice(0, 10).map((error) => `; ${describeThrown(error).message}`)
-      return { first, more: more.join("") }
+      const errors = thrown.errors as Array<unknown>
+      let more = ""
+      for (let i = 1; i < errors.length && i <= 10; i += 1) more += `; ${describeThrown(errors[i]).message}`
+      return { first: errors[0], more }
     }
   } catch {
     // a hostile one

@@ -21,6 +21,16 @@ export const NativeURLSearchParams = URLSearchParams
 export const NativeUint8Array = Uint8Array
 export const asString = String
 
+const { call } = Function.prototype
+/** Methods of strings as functions of their receiver: a loop that looked them up could be one that never ends. */
+export const indexIn = call.bind(String.prototype.indexOf) as (
+  text: string,
+  what: string,
+  from?: number
+) => number
+export const lastIndexIn = call.bind(String.prototype.lastIndexOf) as (text: string, what: string) => number
+export const cut = call.bind(String.prototype.slice) as (text: string, from: number, to?: number) => string
+
 const { getBuiltinModule, nextTick, exit, reallyExit } = process
 const thisProcess = process
 interface Modules {

@@ -1,5 +1,5 @@
 import { type ErrorCode, type Feature, type LogLevel, PROTOCOL_VERSION } from "../../protocol/worker/Wire.ts"
-import { assign, byteLength, create, stringify } from "./Intrinsics.ts"
+import { assign, byteLength, create, cut, stringify } from "./Intrinsics.ts"
 
 /**
  * The guest's own messages as lines. They are put together by hand: an id is quoted once per invocation, and base64 needs
@@ -33,7 +33,7 @@ export interface ErrorFields {
 }
 
 const short = (text: string): string =>
-  text.length <= MAX_ERROR_CHARS ? text : `${text.slice(0, MAX_ERROR_CHARS)}… [cut]`
+  text.length <= MAX_ERROR_CHARS ? text : `${cut(text, 0, MAX_ERROR_CHARS)}… [cut]`
 
 export const errorLine = (id: string, code: ErrorCode, error: ErrorFields): string => {
   let fields = `"message":${stringify(short(error.message))}`
@@ -67,16 +67,16 @@ const bounded = (message: string): string => {
   const size = byteLength(message)
   if (size <= MAX_LOG_BYTES) return message
   const room = MAX_LOG_BYTES - NOTE_BYTES
-  let kept = message.slice(0, room)
+  let kept = cut(message, 0, room)
   let bytes = byteLength(kept)
   while (bytes > room) {
     // every unit that is taken away frees at least a byte, and at most three
-    kept = kept.slice(0, kept.length - Math.ceil((bytes - room) / 3))
+    kept = cut(kept, 0, kept.length - (((bytes - room + 2) / 3) | 0))
     bytes = byteLength(kept)
   }
   const last = kept.charCodeAt(kept.length - 1)
   if (last >= 0xd800 && last <= 0xdbff) {
-    kept = kept.slice(0, -1)
+    kept = cut(kept, 0, -1)
     bytes = byteLength(kept)
   }
   return `${kept}… [cut: ${size - bytes} of ${size} bytes]`

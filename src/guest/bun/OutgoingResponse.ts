@@ -211,7 +211,7 @@ const toHeaders = (from: unknown): Headers => {
   if (from === undefined || from === null) return headers
   if (typeof from !== "object") throw new TypeError(`its headers are ${describe(from)}`)
   const add = (name: unknown, held: unknown): void => {
-    if (isArray(held)) for (const one of held) apply(headersAppend, headers, [name, one])
+    if (isArray(held)) for (let i = 0; i < held.length; i += 1) apply(headersAppend, headers, [name, held[i]])
     else apply(headersAppend, headers, [name, held])
   }
   if (Symbol.iterator in from) {
@@ -222,7 +222,9 @@ const toHeaders = (from: unknown): Headers => {
     }
     if (cookies !== undefined) add("set-cookie", cookies)
   } else {
-    for (const name of Object.keys(from)) add(name, (from as Record<string, unknown>)[name])
+    const names = Object.keys(from)
+    for (let i = 0; i < names.length; i += 1)
+      add(names[i], (from as Record<string, unknown>)[names[i] as string])
   }
   return headers
 }

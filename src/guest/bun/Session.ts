@@ -9,7 +9,7 @@ import {
 } from "../../protocol/worker/Wire.ts"
 import { type Handler, type Loaded, loadBundle } from "./Handler.ts"
 import { replaceEnvironment } from "./Environment.ts"
-import { isArray, lossyTextOf, note, parse, stringify, textOf } from "./Intrinsics.ts"
+import { cut, hardenedMap, isArray, lossyTextOf, note, parse, stringify, textOf } from "./Intrinsics.ts"
 import type { Invocations } from "./Invocations.ts"
 import { bareErrorLine, errorLine, pongLine, readyLine } from "./Lines.ts"
 import type { Outbox } from "./Outbox.ts"
@@ -33,11 +33,6 @@ type State =
   /** `shutdown` was received: what came before it is finished, nothing new is begun. */
   | "stopping"
 
-interface Waiting {
-  readonly id: string
-  readonly payload: InvokePayload
-}
-
 interface Message {
   readonly id: string
   readonly type: string
@@ -52,7 +47,7 @@ export class Session {
   readonly #decoder: LineDecoder
   #state: State = "empty"
   /** What came while the bundle loads. */
-  #waiting: Array<Waiting> = []
+  readonly #waiting = hardenedMap<string, InvokePayload>()
   #notes = 0
 
   /** `exit` ends the process at once. */
@@ -119,13 +114,8 @@ export class Session {
 
   #begin(handler: Handler): void {
     this.#invocations.begin(handler)
-    const waiting = this.#waiting
-    this.#waiting = []
-    // no iterator: the function may have spoilt those of arrays
-    for (let i = 0; i < waiting.length; i += 1) {
-      const { id, payload } = waiting[i] as Waiting
-      this.#start(id, payload)
-    }
+    this.#waiting.forEach((payload, id) => this.#start(id, payload))
+    this.#waiting.clear()
     if (this.#state === "stopping") this.#finish()
     else this.#state = "ready"
   }
@@ -179,7 +169,8 @@ export class Session {
       case "ready":
         return this.#start(id, payload)
       case "loading":
-        this.#waiting.push({ id, payload })
+        if (this.#waiting.has(id)) this.#isInFlight(id)
+        else this.#waiting.set(id, payload)
         return
       case "empty":
         this.#outbox.send(errorLine(stringify(id), "NO_HANDLER", { message: "no bundle is loaded yet" }))
@@ -195,15 +186,17 @@ export class Session {
         errorLine(stringify(id), "HANDLER_ERROR", { message: "the invoke message has no payload" })
       )
     } else if (!this.#invocations.start(id, payload)) {
-      note(`invocation ${id.slice(0, NOTE_CHARS)} is in flight already: the second one is passed over`)
+      this.#isInFlight(id)
     }
   }
 
+  #isInFlight(id: string): void {
+    note(`invocation ${cut(id, 0, NOTE_CHARS)} is in flight already: the second one is passed over`)
+  }
+
   #cancel(id: string, payload: Partial<CancelPayload> | null | undefined): void {
-    const at = this.#waiting.findIndex((one) => one.id === id)
-    if (at === -1) return this.#invocations.cancel(id, payload?.reason)
-    this.#waiting.splice(at, 1)
-    this.#refuse(id, "it was cancelled before it began")
+    if (this.#waiting.delete(id)) return this.#refuse(id, "it was cancelled before it began")
+    this.#invocations.cancel(id, payload?.reason)
   }
 
   #load(id: string, payload: Partial<LoadPayload> | null | undefined): void {
@@ -226,7 +219,9 @@ export class Session {
     if (this.#state === "stopping") return
     this.#state = "stopping"
     // what waits for the bundle is in flight too: `#begin` goes on from here
-    if (this.#waiting.length === 0) this.#finish()
+    let some = false
+    this.#waiting.forEach(() => (some = true))
+    if (!some) this.#finish()
   }
 
   #finish(): void {

@@ -1,4 +1,5 @@
 import type { LogLevel } from "../../protocol/worker/Wire.ts"
+import { cut, lastIndexIn } from "./Intrinsics.ts"
 import type { Journal } from "./Journal.ts"
 
 /** A line that grows past this without its newline is handed on in pieces of this length (characters). */
@@ -30,15 +31,15 @@ export class Speaker {
   /** Text for standard output (info) or standard error (error); whole lines become log messages. */
   print(level: "info" | "error", text: string): void {
     let rest = level === "info" ? this.#out + text : this.#err + text
-    const end = rest.lastIndexOf("\n")
+    const end = lastIndexIn(rest, "\n")
     if (end !== -1) {
-      const lines = rest.slice(0, end).split("\n")
+      const lines = cut(rest, 0, end).split("\n")
       for (let i = 0; i < lines.length; i += 1) this.#journal.log(this.quotedId, level, lines[i] as string)
-      rest = rest.slice(end + 1)
+      rest = cut(rest, end + 1)
     }
     while (rest.length > MAX_PARTIAL_CHARS) {
-      this.#journal.log(this.quotedId, level, rest.slice(0, MAX_PARTIAL_CHARS))
-      rest = rest.slice(MAX_PARTIAL_CHARS)
+      this.#journal.log(this.quotedId, level, cut(rest, 0, MAX_PARTIAL_CHARS))
+      rest = cut(rest, MAX_PARTIAL_CHARS)
     }
     if (level === "info") this.#out = rest
     else this.#err = rest

@@ -1,5 +1,5 @@
 import { isFrame, ownFrames } from "./Frames.ts"
-import { apply, inspect, isArray, isInteger, NativeError, regExpExec } from "./Intrinsics.ts"
+import { apply, cut, indexIn, inspect, isArray, isInteger, NativeError, regExpExec } from "./Intrinsics.ts"
 import type { ErrorFields } from "./Lines.ts"
 
 /**
@@ -67,13 +67,13 @@ const headingOf = (error: object): string => {
 
 /** The frames of a stack, each after a newline; the whole where it is none that the engine made. */
 const framesOf = (stack: string, message: string): string => {
-  const said = message === "" ? -1 : stack.indexOf(message)
-  if (said !== -1 && !stack.slice(0, said).includes("\n")) return stack.slice(said + message.length)
+  const said = message === "" ? -1 : indexIn(stack, message)
+  if (said !== -1 && indexIn(cut(stack, 0, said), "\n") === -1) return cut(stack, said + message.length)
   // The message is empty, or another one by now.
   let at = 0
   for (let start = 0; start !== -1; start = at === -1 ? -1 : at + 1) {
-    at = stack.indexOf("\n", start)
-    if (isFrame(stack.slice(start, at === -1 ? undefined : at))) return `\n${stack.slice(start)}`
+    at = indexIn(stack, "\n", start)
+    if (isFrame(cut(stack, start, at === -1 ? undefined : at))) return `\n${cut(stack, start)}`
   }
   return stack.includes("\n") ? `\n${stack}` : ""
 }
@@ -101,7 +101,7 @@ const errorText = (error: object, known: Array<object>, more: string): string =>
 
 const relatedText = (value: unknown, known: Array<object>): string => {
   if (!isObject(value) || !isError(value)) return show(value)
-  for (const one of known) if (one === value) return `${headingOf(value)} (shown above)`
+  for (let i = 0; i < known.length; i += 1) if (known[i] === value) return `${headingOf(value)} (shown above)`
   return known.length >= MAX_ERRORS ? headingOf(value) : errorText(value, known, "")
 }
 
@@ -113,7 +113,9 @@ const engineFields = ["line", "column", "originalLine", "originalColumn", "sourc
 const fieldsOf = (error: object): string => {
   const fields: Record<string, unknown> = {}
   let some = false
-  for (const name of Object.keys(error)) {
+  const names = Object.keys(error)
+  for (let i = 0; i < names.length; i += 1) {
+    const name = names[i] as string
     if (usualFields.includes(name) || engineFields.includes(name)) continue
     fields[name] = read(error, name)
     some = true

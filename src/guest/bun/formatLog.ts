@@ -1,4 +1,4 @@
-import { asString, stringify } from "./Intrinsics.ts"
+import { asString, cut, indexIn, stringify } from "./Intrinsics.ts"
 import { show } from "./Thrown.ts"
 
 /**
@@ -32,19 +32,19 @@ const fill = (
   let text = ""
   let next = 1
   let from = 0
-  for (let at = format.indexOf("%"); at !== -1 && at + 1 < format.length; at = format.indexOf("%", at)) {
-    const directive = format.charAt(at + 1)
+  for (let at = indexIn(format, "%"); at !== -1 && at + 1 < format.length; at = indexIn(format, "%", at)) {
+    const directive = format[at + 1] as string
     const filled = directive === "%" ? "%" : next < args.length ? convert(directive, args[next]) : undefined
     if (filled === undefined) {
       at += 1
       continue
     }
     if (directive !== "%") next += 1
-    text += format.slice(from, at) + filled
+    text += cut(format, from, at) + filled
     at += 2
     from = at
   }
-  return { text: text + format.slice(from), next }
+  return { text: text + cut(format, from), next }
 }
 
 const convert = (directive: string, arg: unknown): string | undefined => {
