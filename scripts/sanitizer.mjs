@@ -1,11 +1,13 @@
-// The native worker under Address- and UndefinedBehaviorSanitizer, the engine too. What is built is built once for both.
+// The native worker built to find its mistakes, the engine too: with Address- and UndefinedBehaviorSanitizer, or (gc-stress)
+// with a collection of garbage before each allocation of an object. What is built is built once.
 //
-//   node scripts/sanitizer.mjs tests [file…]   the tests of the worker, on that build; files by a part of their path
-//   node scripts/sanitizer.mjs fuzz            its message loop under random lines
+//   node scripts/sanitizer.mjs tests [file…]       the tests of the worker, sanitized; files by a part of their path
+//   node scripts/sanitizer.mjs gc-stress [file…]   the same tests, on the gc-stress build
+//   node scripts/sanitizer.mjs fuzz                its message loop under random lines, sanitized
 //
 //   FUZZ_SECONDS  how long to fuzz (60)
 //   FUZZ_SEED     the seed to begin with (printed; set it to repeat a run)
-//   FC_SEED, SUITE_MINUTES  as for scripts/test.mjs; a suite has 5 minutes here
+//   FC_SEED, SUITE_MINUTES  as for scripts/test.mjs; a suite has 5 minutes here, on gc-stress 15
 import { spawnSync } from "node:child_process"
 import fs from "node:fs"
 import os from "node:os"
@@ -18,7 +20,7 @@ const unavailable = path.join(native, "build", "unavailable.json")
 
 /** Every file of C of ours is run by these; what they leave out takes long, or is the library's own TypeScript. */
 const TELLING = ["native-", "guest-protocol", "guest-load", "guest-resilience", "guest-clock"]
-/** It builds a worker of its own, without a sanitizer. */
+/** It builds workers of its own, of other kinds. */
 const NOT_THESE = ["**/native-build.test.ts"]
 
 const fail = (why) => {
@@ -32,8 +34,15 @@ const run = (command, args, options = {}) => {
   if (status !== 0) process.exit(status ?? (signal === "SIGINT" ? 130 : 1))
 }
 
+/** The builds that the tests are run on. */
+const BUILDS = {
+  tests: { target: "asan", minutes: "5" },
+  "gc-stress": { target: "gc-stress", minutes: "15" }
+}
+
 const [what, ...files] = process.argv.slice(2)
-if (what !== "tests" && what !== "fuzz") fail("node scripts/sanitizer.mjs tests [file…] | fuzz")
+if (what !== "fuzz" && !Object.hasOwn(BUILDS, what ?? ""))
+  fail("node scripts/sanitizer.mjs tests [file…] | gc-stress [file…] | fuzz")
 if (fs.existsSync(unavailable)) {
   const { reason, what_to_do } = JSON.parse(fs.readFileSync(unavailable, "utf8"))
   fail(`There is no native worker: ${[reason, ...what_to_do].join("\n  ")}`)
@@ -58,7 +67,8 @@ if (what === "fuzz") {
   ]
   run("make", args, { cwd: native })
 } else {
-  run("make", ["-s", `-j${os.availableParallelism()}`, "asan"], { cwd: native })
+  const { target, minutes } = BUILDS[what]
+  run("make", ["-s", `-j${os.availableParallelism()}`, target], { cwd: native })
   const exclude = NOT_THESE.flatMap((file) => ["--exclude", file])
   run(
     process.execPath,
@@ -67,8 +77,8 @@ if (what === "fuzz") {
       cwd: root,
       env: {
         ...process.env,
-        SUITE_MINUTES: process.env.SUITE_MINUTES ?? "5",
-        QUICKJS_WORKER: path.join(native, "build", "asan", "bunbase-quickjs")
+        SUITE_MINUTES: process.env.SUITE_MINUTES ?? minutes,
+        QUICKJS_WORKER: path.join(native, "build", target, "bunbase-quickjs")
       }
     }
   )
