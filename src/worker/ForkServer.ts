@@ -15,6 +15,8 @@ export interface ForkServerOptions {
   readonly killGraceMs: number
   readonly clock: MonotonicClock["Type"]
   readonly say: (level: "info" | "warn" | "error", message: string) => void
+  /** It listens: at its first start, and whenever it is back. */
+  readonly up?: () => void
 }
 
 interface Running {
@@ -122,11 +124,15 @@ export class ForkServer {
       (running) => {
         if (this.#state._tag === "Closed") return this.#finish(running).then(() => null)
         // It may have died between its first word and now; then its end has been worked through already.
-        if (running.zygote.ended) return null
+        if (running.zygote.ended) {
+          this.#away("ended as soon as it had started")
+          return null
+        }
         this.#state = { _tag: "Up", running }
         this.#silent = 0
         if (this.#toldAway) this.#options.say("info", "the fork server is back")
         this.#toldAway = false
+        this.#options.up?.()
         return running.zygote
       },
       (cause: unknown) => {

@@ -104,6 +104,7 @@ export const forkedBody = (
     // Without a connection there is no process.
     isGone: () => end !== null || wire === null,
     signal,
-    discard: () => {}
+    // One that was given up before it was opened ends with its wire.
+    discard: () => spare?.transport.close()
   }
 }

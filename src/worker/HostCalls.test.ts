@@ -20,6 +20,7 @@ const open = () => {
     hostname: "127.0.0.1",
     async fetch(request) {
       if (request.url.endsWith("/now")) return new Response("now")
+      if (request.url.endsWith("/large")) return new Response("x".repeat(600))
       arrived += 1
       request.signal.addEventListener("abort", () => (left += 1))
       await new Promise<void>((resolve) => waiting.push(resolve))
@@ -28,26 +29,34 @@ const open = () => {
   })
   const { origin } = server.url
   const results: Array<{ readonly invocation: string; readonly result: ResultPayload }> = []
+  const unread: Array<() => void> = []
   const calls = new HostCalls(
     {
       capabilities: profileCapabilities.permissive,
       maxBodyBytes: 1024,
       budget: fetchBudget(1024)
     },
-    (invocation, result) => void results.push({ invocation, result })
+    (invocation, result, sent) => {
+      results.push({ invocation, result })
+      unread.push(sent)
+    }
   )
-  const request = (path: string): FetchRequest => ({
+  const request = (path: string, body: string): FetchRequest => ({
     url: origin + path,
-    method: "GET",
+    method: body === "" ? "GET" : "POST",
     headers: {},
-    body: "",
+    body,
     redirect: "follow"
   })
   return {
     calls,
     results,
-    fetch: (invocation: string, call_id: string, path = "/later", budgetMs = 60_000) =>
-      calls.take(invocation, { call_id, name: "fetch", request: request(path) }, budgetMs),
+    /** The worker reads what it was answered. */
+    read: () => {
+      for (const sent of unread.splice(0)) sent()
+    },
+    fetch: (invocation: string, call_id: string, path = "/later", budgetMs = 60_000, body = "") =>
+      calls.take(invocation, { call_id, name: "fetch", request: request(path, body) }, budgetMs),
     arrived: () => arrived,
     left: () => left,
     answer: () => {
@@ -144,5 +153,33 @@ describe("what a worker has its host do", () => {
       "a 3 TypeError: a call with this id is under way"
     ])
     host.calls.close()
+  })
+})
+
+describe("what is held of bodies", () => {
+  it("is held until the worker has read its answer, not only until that is written", async () => {
+    const own = open()
+    own.fetch("a", "1", "/large")
+    await until(() => own.results.length === 1)
+    own.fetch("a", "2", "/large")
+    await until(() => own.results.length === 2)
+    expect(own.stories()[1]).toContain("too many fetched bytes")
+    own.read()
+    own.fetch("a", "3", "/large")
+    await until(() => own.results.length === 3)
+    expect(own.results[2]?.result.ok).toBe(true)
+  })
+
+  it("counts the bodies of requests that are under way, and no longer", async () => {
+    const own = open()
+    const body = Buffer.from("y".repeat(600)).toString("base64")
+    own.fetch("a", "1", "/later", 60_000, body)
+    own.fetch("a", "2", "/later", 60_000, body)
+    expect(own.stories()[0]).toContain("too many fetched bytes")
+    await until(() => own.arrived() === 1)
+    own.calls.close()
+    own.fetch("a", "3", "/now", 60_000, body)
+    await until(() => own.results.length === 2)
+    expect(own.results[1]?.result.ok).toBe(true)
   })
 })

@@ -8,7 +8,15 @@ export const CALLS_PER_WORKER = 256
 interface Call {
   readonly invocation: string
   readonly abort: AbortController
+  /** What its request holds of the budget. */
+  readonly bytes: number
 }
+
+/** Says a result to the worker; `sent` is called once nothing of it is held any more: it is sent, or nobody takes it. */
+export type Reply = (invocation: string, result: ResultPayload, sent: () => void) => void
+
+const NOTHING = (): void => {}
+const NO_ROOM = "the server holds too many fetched bytes at the moment; try again"
 
 /**
  * What one worker has its host do for it (`call`): `fetch`. Each call ends with the time of the invocation that made it; one
@@ -16,10 +24,10 @@ interface Call {
  */
 export class HostCalls {
   readonly #rules: FetchRules
-  readonly #reply: (invocation: string, result: ResultPayload) => void
+  readonly #reply: Reply
   readonly #calls = new Map<string, Call>()
 
-  constructor(rules: FetchRules, reply: (invocation: string, result: ResultPayload) => void) {
+  constructor(rules: FetchRules, reply: Reply) {
     this.#rules = rules
     this.#reply = reply
   }
@@ -32,7 +40,7 @@ export class HostCalls {
   take(invocation: string, { call_id, name, request }: CallPayload, budgetMs: number): void {
     if (name === "abort") return this.#drop(call_id, new DOMException("it was aborted", "AbortError"))
     const refuse = (message: string): void =>
-      this.#reply(invocation, { call_id, ok: false, error: { name: "TypeError", message } })
+      this.#reply(invocation, { call_id, ok: false, error: { name: "TypeError", message } }, NOTHING)
     if (name !== "fetch" || request === undefined) return refuse(`the host has no call "${name}"`)
     if (this.#calls.has(call_id)) return refuse("a call with this id is under way")
     if (this.#calls.size >= CALLS_PER_WORKER || this.#of(invocation) >= CALLS_PER_INVOCATION) {
@@ -40,8 +48,11 @@ export class HostCalls {
         `more than ${CALLS_PER_INVOCATION} fetches of one invocation are under way (${CALLS_PER_WORKER} of one worker); wait for some`
       )
     }
+    const { budget } = this.#rules
+    const bytes = request.body.length
+    if (!budget.take(bytes)) return refuse(NO_ROOM)
     const abort = new AbortController()
-    const call: Call = { invocation, abort }
+    const call: Call = { invocation, abort, bytes }
     this.#calls.set(call_id, call)
     const late = setTimeout(
       () => abort.abort(new DOMException("the invocation's time is over", "TimeoutError")),
@@ -52,7 +63,11 @@ export class HostCalls {
       clearTimeout(late)
       if (this.#calls.get(call_id) !== call) return
       this.#calls.delete(call_id)
-      this.#reply(invocation, result)
+      budget.give(bytes)
+      // It is held as long as the worker does not read it.
+      const held = result.ok ? result.response.body.length : 0
+      if (budget.take(held)) this.#reply(invocation, result, () => budget.give(held))
+      else refuse(NO_ROOM)
     }
     hostFetch(request, this.#rules, abort.signal)
       .then((result) => finish({ call_id, ...result }))
@@ -78,8 +93,10 @@ export class HostCalls {
 
   #drop(id: string, reason: DOMException): void {
     const call = this.#calls.get(id)
+    if (call === undefined) return
     this.#calls.delete(id)
-    call?.abort.abort(reason)
+    this.#rules.budget.give(call.bytes)
+    call.abort.abort(reason)
   }
 
   #of(invocation: string): number {

@@ -14,7 +14,10 @@ const OF_THE_ORIGIN = ["authorization", "cookie"]
 const OF_THE_BODY = ["content-encoding", "content-language", "content-location", "content-type"]
 const FORBIDDEN_METHODS = new Set(["CONNECT", "TRACE", "TRACK"])
 
-/** What is being held of bodies that were fetched, over all functions; `take` says whether so many more bytes may be. */
+/**
+ * What is being held of bodies that functions fetch, over all of them: of requests as long as they are under way, of answers
+ * until the worker has read them. `take` says whether so many more bytes may be.
+ */
 export interface FetchBudget {
   readonly take: (bytes: number) => boolean
   readonly give: (bytes: number) => void

@@ -101,7 +101,8 @@ export const makeQuickJsRuntime = (
     const startupMs = Duration.toMillis(server.startupTimeout)
     const sockets = new SocketFolder(workerFolders(server.dataDir))
     const command = quickJsCommand(binary)
-    const forkServer = new ForkServer({
+    const forkServer: ForkServer = new ForkServer({
+      up: () => spares.refill(),
       command: [...options.parentDeathPrefix, binary],
       sockets,
       startupMs,
@@ -109,11 +110,11 @@ export const makeQuickJsRuntime = (
       clock,
       say: (level, message) => log({ at: Date.now(), level, message })
     })
-    const spares = new Spares(forkServer, options.spares, startupMs)
+    const spares: Spares = new Spares(forkServer, options.spares, startupMs)
     const snapshots = new Snapshots({
       sockets,
       startupMs,
-      now: () => clock.now(),
+      clock,
       say: (target, level, message, stack) =>
         log({
           at: Date.now(),
@@ -134,7 +135,7 @@ export const makeQuickJsRuntime = (
         sockets.close()
       })
     )
-    if (options.forkServer) void forkServer.zygote().then(() => spares.refill())
+    if (options.forkServer) void forkServer.zygote()
 
     const budget = fetchBudget(FETCHED_BYTES)
     const fetchRules = (target: Target): FetchRules => ({
@@ -178,9 +179,20 @@ export const makeQuickJsRuntime = (
     }
 
     const spawn = (target: Target, id: WorkerId): Effect.Effect<Worker, StartFailure, Scope.Scope> =>
-      Effect.gen(function* () {
+      Effect.suspend(() => {
         const spare = target.snapshot ? null : spares.take()
-        if (spare !== null) return yield* fork(spare.zygote, loadOf(target), target, id, spare)
+        if (spare === null) return spawnAnew(target, id)
+        return fork(spare.zygote, loadOf(target), target, id, spare).pipe(
+          // It may have died while it waited, and nobody has heard of it yet: not the function's fault.
+          Effect.catchIf(
+            (error) => error instanceof WorkerStartFailed && error.kind === "exit",
+            () => spawnAnew(target, id)
+          )
+        )
+      })
+
+    const spawnAnew = (target: Target, id: WorkerId): Effect.Effect<Worker, StartFailure, Scope.Scope> =>
+      Effect.gen(function* () {
         const zygote = options.forkServer ? yield* Effect.promise(() => forkServer.zygote()) : null
         if (zygote === null)
           return yield* spawnWorker(command, target, id, { ...options, fetch: fetchRules(target) })

@@ -1,10 +1,12 @@
 import type { DeploymentFailed } from "../domain/Errors.ts"
 import type { Target } from "../domain/Invocation.ts"
+import type { MonotonicClock } from "../domain/MonotonicClock.ts"
 import type { LoadPayload, ReadyPayload } from "../protocol/worker/Wire.ts"
 import { faultOf } from "./ForkedWorker.ts"
 import type { SocketFolder } from "./SocketFolder.ts"
 import { SocketTransport } from "./SocketTransport.ts"
 import { LAST_BYTES_MS, loadFailure } from "./WorkerConversation.ts"
+import { WorkerLines } from "./WorkerLines.ts"
 import { Zygote } from "./Zygote.ts"
 
 /** Versions that have a fork server of their own at once; a further one does without. */
@@ -16,7 +18,7 @@ export interface SnapshotsOptions {
   readonly sockets: SocketFolder
   readonly startupMs: number
   readonly most?: number
-  readonly now: () => number
+  readonly clock: MonotonicClock["Type"]
   readonly say: (
     target: Target,
     level: "info" | "warn" | "error",
@@ -59,11 +61,11 @@ export class Snapshots {
   async of(target: Target, load: LoadPayload, parent: Zygote): Promise<Zygote | DeploymentFailed | null> {
     const existing = this.#snapshots.get(target)
     if (existing !== undefined) {
-      existing.usedAt = this.#options.now()
+      existing.usedAt = this.#options.clock.now()
       return await existing.made
     }
     const failedAt = this.#failedAt.get(target)
-    if (failedAt !== undefined && this.#options.now() - failedAt < RETRY_MS) return null
+    if (failedAt !== undefined && this.#options.clock.now() - failedAt < RETRY_MS) return null
     if (!this.#makeRoom()) return null
     return await this.#make(target, load, parent).made
   }
@@ -101,7 +103,7 @@ export class Snapshots {
   }
 
   #make(target: Target, load: LoadPayload, parent: Zygote): Snapshot {
-    const { now, say, sockets, startupMs } = this.#options
+    const { clock, say, sockets, startupMs } = this.#options
     const place = sockets.place("snapshot")
     const since = parent.mark
     const control = new SocketTransport()
@@ -122,16 +124,17 @@ export class Snapshots {
         // ESRCH: it has ended.
       }
     }
-    const snapshot: Snapshot = { kill, made, zygote: null, usedAt: now() }
+    const snapshot: Snapshot = { kill, made, zygote: null, usedAt: clock.now() }
     const finish = (reason: string): void => {
       clearTimeout(bound)
       zygote.end()
+      lines.close()
       place.remove()
       const mine = this.#snapshots.get(target) === snapshot
       if (mine) {
         this.#snapshots.delete(target)
         // A pool whose target it was may be gone: then nothing is remembered of it.
-        this.#failedAt.set(target, now())
+        this.#failedAt.set(target, clock.now())
         say(
           target,
           "warn",
@@ -158,6 +161,10 @@ export class Snapshots {
       this.#failedAt.delete(target)
       resolve(zygote)
     }
+    const lines = new WorkerLines(clock, ({ level, message, metadata }) => {
+      const stack = metadata?.["stack"]
+      say(target, level === "debug" ? "info" : level, message, typeof stack === "string" ? stack : undefined)
+    })
     const zygote = new Zygote(place.connect, {
       ready,
       failed: (error) => {
@@ -166,15 +173,8 @@ export class Snapshots {
         if (this.#snapshots.get(target) === snapshot) this.#snapshots.delete(target)
         resolve(loadFailure(error, target))
       },
-      log: ({ level, message, metadata }) => {
-        const stack = metadata?.["stack"]
-        say(
-          target,
-          level === "debug" ? "info" : level,
-          message,
-          typeof stack === "string" ? stack : undefined
-        )
-      }
+      // Bounded like what a worker says outside of any invocation.
+      log: (payload) => lines.other("", payload, JSON.stringify(payload).length)
     })
     const bound = setTimeout(() => {
       kill()

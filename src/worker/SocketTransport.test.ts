@@ -114,6 +114,33 @@ describe("the wire to a worker", () => {
     expect(end.text().endsWith("xy")).toBe(true)
   })
 
+  it("says when what was written is held no longer: once it is read, or given up", async () => {
+    const end = otherEnd()
+    const transport = new SocketTransport()
+    await transport.open({ unix: end.unix }, events)
+    await until(() => end.sockets.length === 1)
+    const told: Array<string> = []
+    transport.whenSent(() => told.push("nothing held"))
+    expect(told).toEqual(["nothing held"])
+    transport.gather("later")
+    transport.whenSent(() => told.push("gathered"))
+    expect(told).toHaveLength(1)
+    await until(() => told.length === 2)
+    end.sockets[0]?.pause()
+    transport.write("a".repeat(4_000_000))
+    transport.whenSent(() => told.push("read"))
+    await turn()
+    expect(told).toHaveLength(2)
+    end.sockets[0]?.resume()
+    await until(() => told.length === 3)
+    end.sockets[0]?.pause()
+    transport.write("b".repeat(4_000_000))
+    transport.whenSent(() => told.push("given up"))
+    transport.close()
+    transport.whenSent(() => told.push("closed"))
+    expect(told).toEqual(["nothing held", "gathered", "read", "given up", "closed"])
+  })
+
   it("takes nothing more once it is closed", async () => {
     const end = otherEnd()
     const transport = new SocketTransport()

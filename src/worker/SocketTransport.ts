@@ -22,6 +22,7 @@ const JOIN_CHARS = 64 * 1024
  */
 export class SocketTransport implements Transport {
   readonly #pending: Array<Uint8Array> = []
+  #unsent: Array<() => void> = []
   #socket: Bun.Socket | null = null
   #events: TransportEvents | null = null
   #gathered = ""
@@ -39,7 +40,7 @@ export class SocketTransport implements Transport {
       end: () => this.close(),
       close: () => {
         this.#closed = true
-        this.#pending.length = 0
+        this.#giveUp()
         this.#events?.closed()
       },
       error: () => this.close()
@@ -89,6 +90,25 @@ export class SocketTransport implements Transport {
     // As text: nearly always all of it is taken, and no bytes need to be made here.
     const written = Math.max(0, this.#socket.write(text))
     if (written < Buffer.byteLength(text)) this.#pending.push(Buffer.from(text).subarray(written))
+    this.#settleSent()
+  }
+
+  /** Calls back once nothing of what was written until now is held here: at once, when the other end has read, or at the end. */
+  whenSent(callback: () => void): void {
+    if (this.#closed || (this.#pending.length === 0 && this.#gathered === "")) callback()
+    else this.#unsent.push(callback)
+  }
+
+  #giveUp(): void {
+    this.#pending.length = 0
+    this.#gathered = ""
+    this.#tellSent()
+  }
+
+  #tellSent(): void {
+    const told = this.#unsent
+    this.#unsent = []
+    for (const callback of told) callback()
   }
 
   /** Nothing goes either way any more. */
@@ -100,7 +120,7 @@ export class SocketTransport implements Transport {
   close(): void {
     if (this.#closed) return
     this.#closed = true
-    this.#pending.length = 0
+    this.#giveUp()
     this.#socket?.end()
   }
 
@@ -114,5 +134,10 @@ export class SocketTransport implements Transport {
       }
       this.#pending.shift()
     }
+    this.#settleSent()
+  }
+
+  #settleSent(): void {
+    if (this.#unsent.length > 0 && this.#pending.length === 0 && this.#gathered === "") this.#tellSent()
   }
 }

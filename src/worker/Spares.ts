@@ -94,7 +94,7 @@ export class Spares {
             bytes += chunk.length
             if (bytes > MOST_SAID_BYTES) return giveUp()
             // The bytes are the socket's, and good for this call only.
-            said.push(chunk.slice())
+            said.push(Buffer.from(chunk))
             if (chunk.at(-1) !== NEWLINE || !this.#making.delete(transport)) return
             clearTimeout(bound)
             this.#ready.add(spare)

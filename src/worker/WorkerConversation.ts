@@ -82,6 +82,12 @@ export const notStarted = (what: string, cause: unknown): WorkerStartFailed =>
     reason: `${what}: ${cause instanceof Error ? cause.message : String(cause)}`
   })
 
+/** A worker whose process id is not known has not begun: what hangs is not the function. */
+const lateReason = (pid: number, boundMs: number): string =>
+  pid === 0
+    ? `no worker was forked within ${boundMs} ms: the fork server does not answer`
+    : `the worker was not ready within ${boundMs} ms; its code may be waiting for something, or be busy, at the top level`
+
 /** Asks, then tells, then forces; always ends with the process reaped and its group gone (R-2). */
 const terminate = (body: WorkerBody, session: WorkerSession | null, killGrace: Duration.Duration) =>
   Effect.gen(function* () {
@@ -164,7 +170,10 @@ export const converse = <B extends WorkerBody>(
     const calls =
       options.fetch === undefined
         ? null
-        : new HostCalls(options.fetch, (call, result) => current.result(call, result))
+        : new HostCalls(options.fetch, (call, result, sent) => {
+            current.result(call, result)
+            transport.whenSent(sent)
+          })
     yield* Effect.addFinalizer(() => Effect.sync(() => calls?.close()))
     const current: WorkerSession = new WorkerSession(
       transport,
@@ -228,7 +237,7 @@ export const converse = <B extends WorkerBody>(
           kill()
           return new WorkerStartFailed({
             kind: "timeout",
-            reason: `the worker was not ready within ${Duration.toMillis(options.startupTimeout)} ms; its code may be waiting for something at the top level`
+            reason: lateReason(body.pid(), Duration.toMillis(options.startupTimeout))
           })
         }
       }),

@@ -6,6 +6,7 @@ import { afterEach, beforeEach, describe, expect, it } from "vitest"
 import type { Target } from "../../src/domain/Invocation.ts"
 import { Snapshots } from "../../src/worker/Snapshots.ts"
 import { SocketFolder } from "../../src/worker/SocketFolder.ts"
+import { SimulatedClock } from "../support/SimulatedClock.ts"
 import { Zygote } from "../../src/worker/Zygote.ts"
 import {
   bodyOf,
@@ -73,6 +74,17 @@ describe.each(programs)("a version that is forked from its own process: %s", (_n
     await until(() => !pids.some(isAlive) && processesNaming(join(folder, "tmp")).length === 0)
   })
 
+  it("is bounded in what its bundle says while it is evaluated (R-12)", async () => {
+    const own = await open(program(folder))
+    const chatty = `for (let i = 0; i < 5_000; i += 1) console.log("line " + i)\n${hello}`
+    const worker = await own.start(snapshotted("chatty", chatty))
+    expect(bodyOf(await worker.call())).toBe("hello")
+    expect(own.logs.filter((line) => line.startsWith("line "))).toHaveLength(1_000)
+    await own.close()
+    runtime = null
+    expect(own.logs.filter((line) => line.includes("4000 further log lines"))).toHaveLength(1)
+  })
+
   it("whose runtime's fork server dies is forked again once there is another one", async () => {
     const own = await open(program(folder))
     const target = snapshotted("hello", hello)
@@ -93,7 +105,7 @@ describe("snapshots", () => {
       sockets: new SocketFolder(folder),
       startupMs: 10_000,
       most,
-      now: () => 0,
+      clock: new SimulatedClock().service,
       say: () => {}
     })
     // Nobody listens there: what is being made stays so until the connection fails, which is after this turn.

@@ -74,6 +74,14 @@ describeOnQuickJs("a spare worker of the fork server", () => {
     await until(() => runtime.spares() === 1)
   })
 
+  it("that dies as it is taken harms no start either", async () => {
+    const pid = await spare()
+    process.kill(pid, "SIGKILL")
+    const worker = await runtime.start(bundledTarget(folder, "hello", hello))
+    expect(worker.pid).not.toBe(pid)
+    expect(bodyOf(await worker.call({ url: "/" }))).toBe("hello /")
+  })
+
   it("whose function does not load says why, and is replaced", async () => {
     await spare()
     const failure = await runtime.startFails(bundledTarget(folder, "broken", `throw new Error("at the top")`))
@@ -113,7 +121,6 @@ describeOnQuickJs("a spare worker of the fork server", () => {
     await until(() => !isAlive(first))
     await until(() => runtime.spares() === 0)
     await until(() => runtime.logs.some((line) => line.endsWith("is back")))
-    await (await runtime.start(bundledTarget(folder, "hello", hello))).end()
     const second = await spare()
     await runtime.close()
     expect(isAlive(second)).toBe(false)
