@@ -14,9 +14,12 @@ describe("readiness", () => {
   ])("accepts %s", (_, answers, named) => {
     const payload = answers === undefined ? {} : { handler: answers }
     expect(Effect.runSync(readiness(payload, naming(named)))).toBe(false)
-    expect(Effect.runSync(readiness({ ...payload, features: ["ping", "concurrency"] }, naming(named)))).toBe(
-      true
-    )
+    const able = { ...payload, protocol: "1.1", features: ["ping", "concurrency"] }
+    expect(Effect.runSync(readiness(able, naming(named)))).toBe(true)
+  })
+
+  it("takes no feature from a worker that names no version: it is one of 1.0 (WP-048)", () => {
+    expect(Effect.runSync(readiness({ features: ["concurrency"] }, naming("handler")))).toBe(false)
   })
 
   it("refuses a named export that the default one hides", () => {
