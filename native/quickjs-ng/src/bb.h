@@ -58,6 +58,10 @@ extern const JSMallocFunctions bb_memory_functions;
 extern const JSSharedArrayBufferFunctions bb_shared_buffer_functions;
 /* Bytes; 0: none. */
 void bb_memory_limit(size_t bytes);
+/* Bytes that are left of the limit; SIZE_MAX: there is none. */
+size_t bb_memory_room(void);
+/* js_malloc for what may be large: garbage is collected before it is refused. */
+void *bb_alloc(JSContext *ctx, size_t size);
 /* True once an allocation was refused. */
 bool bb_memory_exhausted(void);
 /* Lets the engine have a little more than its limit, so that it can say that it has reached it. */

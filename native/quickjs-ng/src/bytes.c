@@ -211,7 +211,7 @@ static JSValue utf8_decode(JSContext *ctx, JSValueConst this, int argc, JSValueC
     if (fatal)
         return JS_ThrowTypeError(ctx, "The encoded data was not valid for encoding utf-8");
     /* no sequence is shorter than the units that it makes */
-    units = js_malloc(ctx, length * sizeof(uint16_t));
+    units = bb_alloc(ctx, length * sizeof(uint16_t));
     if (units == NULL)
         return JS_EXCEPTION;
     for (at = 0; at < length;) {
@@ -256,7 +256,7 @@ static JSValue latin1_encode(JSContext *ctx, JSValueConst this, int argc, JSValu
         JS_FreeCStringUTF16(ctx, units);
         return JS_NULL;
     }
-    bytes = js_malloc(ctx, length == 0 ? 1 : length);
+    bytes = bb_alloc(ctx, length == 0 ? 1 : length);
     if (bytes == NULL) {
         JS_FreeCStringUTF16(ctx, units);
         return JS_EXCEPTION;
@@ -279,7 +279,7 @@ static JSValue latin1_decode(JSContext *ctx, JSValueConst this, int argc, JSValu
         return JS_EXCEPTION;
     if (ascii_prefix(bytes, length) == length)
         return JS_NewStringLen(ctx, (const char *)bytes, length);
-    units = js_malloc(ctx, length * sizeof(uint16_t));
+    units = bb_alloc(ctx, length * sizeof(uint16_t));
     if (units == NULL)
         return JS_EXCEPTION;
     for (size_t i = 0; i < length; i++)
@@ -302,7 +302,7 @@ static JSValue utf16_decode(JSContext *ctx, JSValueConst this, int argc, JSValue
     if (big < 0 || fatal < 0 || !bytes_of(ctx, argv[0], &bytes, &length))
         return JS_EXCEPTION;
     count = length / 2;
-    units = js_malloc(ctx, count == 0 ? 2 : count * 2);
+    units = bb_alloc(ctx, count == 0 ? 2 : count * 2);
     if (units == NULL)
         return JS_EXCEPTION;
     for (size_t i = 0; i < count; i++)
@@ -362,7 +362,7 @@ static JSValue base64_encode(JSContext *ctx, JSValueConst this, int argc, JSValu
     if (!bytes_of(ctx, argv[0], &bytes, &length))
         return JS_EXCEPTION;
     size = bb_base64_length(length);
-    text = js_malloc(ctx, size == 0 ? 1 : size);
+    text = bb_alloc(ctx, size == 0 ? 1 : size);
     if (text == NULL)
         return JS_EXCEPTION;
     bb_base64(bytes, length, text);
@@ -397,7 +397,7 @@ static JSValue base64_decode(JSContext *ctx, JSValueConst this, int argc, JSValu
         goto malformed;
     while (padding < 2 && padding < length && text[length - 1 - padding] == '=')
         padding++;
-    bytes = js_malloc(ctx, length / 4 * 3 + 1);
+    bytes = bb_alloc(ctx, length / 4 * 3 + 1);
     if (bytes == NULL) {
         JS_FreeCString(ctx, (const char *)text);
         return JS_EXCEPTION;

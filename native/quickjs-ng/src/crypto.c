@@ -125,7 +125,7 @@ static JSValue js_pbkdf2(JSContext *ctx, JSValueConst this_val, int argc, JSValu
         return JS_EXCEPTION;
     }
     if (iterations > INT_MAX || length > INT_MAX) return bb_crypto_failed(ctx, "too many iterations or too long a result");
-    uint8_t *out = js_malloc(ctx, length + 1);
+    uint8_t *out = bb_alloc(ctx, length + 1);
     if (out == NULL) return JS_EXCEPTION;
     int made = bb_crypto.PKCS5_PBKDF2_HMAC((const char *)password, (int)password_length, salt, (int)salt_length,
                                            (int)iterations, hash, (int)length, out);
@@ -206,7 +206,7 @@ static JSValue js_aes(JSContext *ctx, JSValueConst this_val, int argc, JSValueCo
     if (aes.mode != MODE_GCM && aes.iv_length != 16) return bb_crypto_failed(ctx, "the initial block is not of 16 bytes");
     if (aes.mode == MODE_GCM && aes.iv_length == 0) return bb_crypto_failed(ctx, "the initialization vector is empty");
     if (aes.length > INT_MAX - 64) return bb_crypto_failed(ctx, "more than 2 GiB at once");
-    uint8_t *out = js_malloc(ctx, aes.length + 32);
+    uint8_t *out = bb_alloc(ctx, aes.length + 32);
     if (out == NULL) return JS_EXCEPTION;
     EVP_CIPHER_CTX *cipher = bb_crypto.EVP_CIPHER_CTX_new();
     int written = cipher == NULL ? -1 : aes_run(cipher, &aes, out);

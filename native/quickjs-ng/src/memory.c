@@ -11,10 +11,15 @@ static size_t limit = SIZE_MAX;
 static bool exhausted;
 static bool headroom;
 
-static bool fits(size_t more)
+size_t bb_memory_room(void)
 {
     size_t allowed = headroom && limit <= SIZE_MAX - RELIEF ? limit + RELIEF : limit;
-    if (more <= allowed && used <= allowed - more)
+    return allowed == SIZE_MAX ? SIZE_MAX : used < allowed ? allowed - used : 0;
+}
+
+static bool fits(size_t more)
+{
+    if (more <= bb_memory_room())
         return true;
     exhausted = true;
     return false;
@@ -83,6 +88,12 @@ static size_t engine_usable_size(const void *pointer)
 const JSMallocFunctions bb_memory_functions = {
     engine_calloc, engine_malloc, engine_free, engine_realloc, engine_usable_size
 };
+
+void *bb_alloc(JSContext *ctx, size_t size)
+{
+    JS_MakeRoom(bb_rt, size);
+    return js_malloc(ctx, size);
+}
 
 /* Shared buffers are shared with nobody: they are the engine's memory like all else, and only one object holds each. */
 static void *shared_alloc(void *opaque, size_t size)

@@ -114,6 +114,7 @@ void bb_vm_open(void)
         bb_note("the engine does not start: out of memory");
         exit(BB_EXIT_MEMORY);
     }
+    JS_SetMemoryRoom(bb_rt, bb_memory_room);
     JS_SetSharedArrayBufferFunctions(bb_rt, &bb_shared_buffer_functions);
     JS_SetMaxStackSize(bb_rt, DEFAULT_STACK);
     JS_SetInterruptHandler(bb_rt, on_interrupt, NULL);
