@@ -65,6 +65,15 @@ describe("a requirement", () => {
     expect(requirements.map(({ level }) => level)).toEqual([keyword.replace(" NOT", "")])
   })
 
+  it("ends at the next heading, also without an empty line between", () => {
+    const { faults, requirements } = parse(`${requirement("WP-001")}${requirement("WP-002")}## Next\n`)
+    expect(faults).toEqual([])
+    expect(requirements.map(({ id, text }) => [id, text])).toEqual([
+      ["WP-001", "A worker MUST answer."],
+      ["WP-002", "A worker MUST answer."]
+    ])
+  })
+
   it("in a block of code is none", () => {
     expect(parse(`\`\`\`\n${requirement("WP-001")}\`\`\`\n~~~~\n~~~\n${requirement("WP-1")}~~~~\n`)).toEqual({
       requirements: [],

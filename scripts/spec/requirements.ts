@@ -145,6 +145,8 @@ const linesOf = (text: string): ReadonlyArray<Line> => {
   })
 }
 
+const endsParagraph = ({ code, text }: Line): boolean => code || text.trim() === "" || text.startsWith("#")
+
 /** Reads the document `area` (its file's name without `.md`), which lies in `file` and has this text. */
 export const parseDocument = (area: string, file: string, text: string): Parsed => {
   const rules = AREAS.get(area)
@@ -164,7 +166,7 @@ export const parseDocument = (area: string, file: string, text: string): Parsed 
       let start = from
       while (lines[start]?.text.trim() === "") start += 1
       let end = start
-      while (end < lines.length && lines[end]?.text.trim() !== "" && lines[end]?.code === false) end += 1
+      while (end < lines.length && !endsParagraph(lines[end] as Line)) end += 1
       return lines.slice(start, end)
     }
     const head = paragraph(at + 1)
@@ -175,7 +177,7 @@ export const parseDocument = (area: string, file: string, text: string): Parsed 
     const body = paragraph(quoted.number)
     for (const line of body) sentences.add(line.number)
     const [first] = body
-    if (first === undefined || /^(#|>|\||[-*] |\d+\. )/.test(first.text))
+    if (first === undefined || /^(>|\||[-*] |\d+\. )/.test(first.text))
       return fault(quoted.number, `${id} has no sentence after its roles`)
     const sentence = body.map((line) => line.text.trim()).join(" ")
     const level = readLevel(sentence)
