@@ -24,6 +24,16 @@ export const get = command({
     }).pipe(Effect.scoped)
 })
 
+/** The profile, and of a custom one what it grants. */
+const profileOf = ({ capabilities: { domains, eval: evaluates, profile } }: FunctionView): string => {
+  if (profile !== "custom") return profile
+  const granted = [
+    ...(domains.length === 0 ? [] : [`fetch from ${domains.join(", ")}`]),
+    ...(evaluates ? ["eval"] : [])
+  ]
+  return `custom (${granted.length === 0 ? "grants nothing" : granted.join("; ")})`
+}
+
 const rows = (view: FunctionView): ReadonlyArray<ReadonlyArray<string>> => {
   const workers = Object.entries(view.workers).filter(([, count]) => count > 0)
   return [
@@ -31,7 +41,7 @@ const rows = (view: FunctionView): ReadonlyArray<ReadonlyArray<string>> => {
     ["version", view.active_version ?? "none deployed"],
     ["runtime", view.runtime],
     ["handler", `default export, else ${view.handler}`],
-    ["profile", view.capabilities.profile],
+    ["profile", profileOf(view)],
     [
       "workers",
       workers.length === 0 ? "none" : workers.map(([state, count]) => `${count} ${state}`).join(", ")

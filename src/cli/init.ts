@@ -78,7 +78,7 @@ const template = (
 // It gets a standard Request and answers with a standard Response:
 //   https://developer.mozilla.org/docs/Web/API/Request
 //
-//   bunbase fn deploy ${name} .
+//   bunbase fn deploy ${name} .${runtime === "bun" ? "" : ` --runtime ${runtime}`}
 //   bunbase fn invoke ${name} --path '/?name=you'
 
 export default async function handler(req: Request): Promise<Response> {

@@ -111,7 +111,7 @@ export const saysSomething = (settings: RegisterInput): boolean => Object.keys(s
  */
 export const settingsKept = (failure: CliFailure): CliFailure =>
   failure.but({
-    next: `${failure.next === undefined ? "" : `${failure.next}; `}the name is registered with these settings; deploy again with other flags to change them`
+    next: `${failure.next === undefined ? "" : `${failure.next}; `}the name is registered with these settings; deploy again once it is mended, with flags for what is to change`
   })
 
 /** The variables that a function has lost by being registered anew. */

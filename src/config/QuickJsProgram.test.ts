@@ -19,10 +19,27 @@ const reason = (): string => {
 
 describe("findQuickJs", () => {
   it("finds what can be run", () => {
-    writeFileSync(program(), "")
+    const ready = JSON.stringify({ id: "", type: "ready", payload: { protocol: "1.1", features: ["load"] } })
+    writeFileSync(program(), `#!/bin/sh\necho '${ready}'\n`)
     expect(findQuickJs(program())._tag).toBe("Missing")
     chmodSync(program(), 0o755)
     expect(findQuickJs(program())).toEqual({ _tag: "Found", path: program() })
+  })
+
+  it.each([
+    ["says nothing", "#!/bin/sh\nexit 3\n", "ended with code 3"],
+    ["says something else", "#!/bin/sh\necho usage: cat FILE\n", "without a word of the worker protocol"],
+    [
+      "is a worker that cannot load",
+      `#!/bin/sh\necho '{"id":"","type":"ready","payload":{"features":[]}}'\n`,
+      "is none"
+    ],
+    ["cannot be run", "\u007fELF nonsense", "is none"]
+  ])("does not take a program for it that %s", (_what, text, expected) => {
+    writeFileSync(program(), text)
+    chmodSync(program(), 0o755)
+    expect(reason()).toContain(expected)
+    expect(reason()).toContain("npm run setup")
   })
 
   it("says how to build it where nobody has tried", () => {

@@ -1,4 +1,5 @@
 import { Either, Schema } from "effect"
+import { spawnSync } from "node:child_process"
 import { accessSync, constants, readFileSync, statSync } from "node:fs"
 import { dirname, join } from "node:path"
 
@@ -18,6 +19,35 @@ const isExecutable = (path: string): boolean => {
     return false
   }
 }
+
+/** It does next to nothing before its first word, but the machine may be busy. */
+const MOST_MS = 10_000
+
+/** Whether a program says, with nobody to talk to, that it is a worker which can load a bundle; else what is wrong with it. */
+const tryProgram = (path: string): string | null => {
+  const { error, status, stdout } = spawnSync(path, [], {
+    input: "",
+    timeout: MOST_MS,
+    killSignal: "SIGKILL",
+    maxBuffer: 64 * 1024,
+    encoding: "utf8",
+    env: { LANG: "C.UTF-8" },
+    stdio: ["pipe", "pipe", "ignore"]
+  })
+  if (error !== undefined) return error.message
+  const first = decodeReady(stdout.split("\n")[0] ?? "")
+  if (Either.isRight(first) && first.right.payload.features.includes("load")) return null
+  return `it ended with ${status === null ? "a signal" : `code ${status}`} and without a word of the worker protocol`
+}
+
+const decodeReady = Schema.decodeUnknownEither(
+  Schema.parseJson(
+    Schema.Struct({
+      type: Schema.Literal("ready"),
+      payload: Schema.Struct({ features: Schema.Array(Schema.String) })
+    })
+  )
+)
 
 /** What the build step writes; it may be damaged. */
 const Cause = Schema.parseJson(
@@ -42,9 +72,17 @@ const causeIn = (file: string): string | null => {
   return [reason, ...advice].map((sentence) => sentence.replace(/\.?$/, ".")).join(" ")
 }
 
-/** Looks for the program at `path`. Where there is none the reason says what is missing and what to do, in one sentence. */
+/** Looks for the program at `path`, and tries it. Where there is none the reason says what is missing and what to do, in one sentence. */
 export const findQuickJs = (path: string): QuickJsProgram => {
-  if (isExecutable(path)) return { _tag: "Found", path }
+  if (isExecutable(path)) {
+    const fault = tryProgram(path)
+    return fault === null
+      ? { _tag: "Found", path }
+      : {
+          _tag: "Missing",
+          reason: `the program that is to be the QuickJS-NG worker is none: ${fault}; build it with: npm run setup, or use bun`
+        }
+  }
   const cause = causeIn(causeFileOf(path))
   return {
     _tag: "Missing",

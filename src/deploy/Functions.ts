@@ -290,12 +290,13 @@ const make = Effect.gen(function* () {
     let served = 0
     for (const { function: record, version } of yield* metadata.listDeployed) {
       const { unavailable } = runtimes[record.runtime]
+      const target = targetOf(record, version, config)
+      router.publish(target)
       if (unavailable !== null) {
+        // Calls are told so too (FN_008): it is deployed, and can be served again once the runtime is back.
         yield* say("error", `cannot be served: ${unavailable}`, record, version.version)
         continue
       }
-      const target = targetOf(record, version, config)
-      router.publish(target)
       served += 1
       // Without its file no worker could start. Its invocations say so (FN_005), and once the file is back they work.
       if (yield* bundles.isPresent(version)) yield* pools.open(target)

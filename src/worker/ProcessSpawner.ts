@@ -12,7 +12,12 @@ import { workerFolders } from "./WorkerFolder.ts"
 import { WorkerSpawner, WorkerStartFailed } from "./WorkerSpawner.ts"
 
 /** A spawner of real processes for these runtimes, and for QuickJS-NG where its program is there. */
-export const make = (runtimes: ReadonlyArray<RuntimeCommand>, quickJsProgram: string | null = null) =>
+/** `withoutQuickJs` says why there is no such program, where there is none. */
+export const make = (
+  runtimes: ReadonlyArray<RuntimeCommand>,
+  quickJsProgram: string | null = null,
+  withoutQuickJs: string = "this server has no worker for quickjs-ng"
+) =>
   Effect.gen(function* () {
     const server = yield* ServerConfig
     const { log } = yield* LogPipeline
@@ -37,7 +42,10 @@ export const make = (runtimes: ReadonlyArray<RuntimeCommand>, quickJsProgram: st
           ? Effect.fail(
               new WorkerStartFailed({
                 kind: "spawn",
-                reason: `this server has no worker for ${target.runtime}`
+                reason:
+                  target.runtime === "quickjs-ng"
+                    ? withoutQuickJs
+                    : `this server has no worker for ${target.runtime}`
               })
             )
           : spawnWorker(runtime, target, id, options)
@@ -54,7 +62,8 @@ export const layer: Layer.Layer<WorkerSpawner, never, ServerConfig | LogPipeline
       const program = findQuickJs(quickjsWorker)
       return yield* make(
         [yield* makeBunRuntime(workerFolders(dataDir), log)],
-        program._tag === "Found" ? program.path : null
+        program._tag === "Found" ? program.path : null,
+        program._tag === "Found" ? undefined : program.reason
       )
     })
   )

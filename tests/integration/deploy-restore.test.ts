@@ -89,7 +89,7 @@ describe("restore", () => {
       })
     ))
 
-  it("does not serve a function whose runtime this build does not have", () =>
+  it("starts nothing for a function whose runtime this build does not have, and says so once", () =>
     runScoped(
       Effect.gen(function* () {
         const folder = yield* temporaryFolder
@@ -99,7 +99,8 @@ describe("restore", () => {
         database.close()
         const { functions, logs, router } = yield* controlPlane(folder)
         expect(yield* functions.restore).toBe(1)
-        expect(router.resolve("one")).toMatchObject({ reason: "not_deployed" })
+        // Its callers hear why from its pool: it is deployed.
+        expect(router.resolve("one")).toMatchObject({ version: "v1" })
         expect(router.resolve("three")).toMatchObject({ version: "v2" })
         expect(logs).toMatchObject([{ level: "error", functionName: "one" }])
         expect(yield* Effect.flip(functions.deploy("one", upload("v9")))).toMatchObject({

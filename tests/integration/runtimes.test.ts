@@ -3,6 +3,7 @@ import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { afterEach, beforeEach, describe, expect, it } from "vitest"
 import { connectSocket } from "../../src/client/index.ts"
+import { problemOf, serve } from "../support/Api.ts"
 import { fakeProgram } from "../support/ForkedRuntime.ts"
 import { processesNaming } from "../support/Processes.ts"
 import { startServer, type TestServer } from "../support/TestServer.ts"
@@ -46,6 +47,31 @@ describe("a server without the QuickJS-NG worker", () => {
     const refused = await register(at, { name: "tiny", runtime: "quickjs-ng" })
     expect(refused).toMatchObject({ status: 400, code: "FN_006", detail: reason })
     expect((await register(at, { name: "tiny" })).status).toBe(201)
+  })
+})
+
+describe("a server whose worker has gone since functions were deployed on it", () => {
+  it("says so to their callers, who may come again (FN_008), and serves them once it is back", async () => {
+    const { path } = fakeProgram(folder)
+    const dataDir = join(folder, "data")
+    const first = await startServer({ dataDir, flags: ["--quickjs-worker", path] })
+    await serve(first, "tiny", `export default () => new Response("tiny")`, { runtime: "quickjs-ng" })
+    await first.stop()
+    const build = join(folder, "build")
+    mkdirSync(join(build, "release"), { recursive: true })
+    writeFileSync(join(build, "unavailable.json"), JSON.stringify({ reason: "there is no C compiler" }))
+    const gone = await startServer({
+      dataDir,
+      flags: ["--quickjs-worker", join(build, "release", "bunbase-quickjs")]
+    })
+    const answer = await fetch(`${gone.url}/functions/tiny`)
+    const problem = await problemOf(answer)
+    expect([answer.status, problem.code]).toEqual([503, "FN_008"])
+    expect(problem.detail).toContain("there is no C compiler")
+    expect(answer.headers.get("retry-after")).not.toBeNull()
+    await gone.stop()
+    server = await startServer({ dataDir, flags: ["--quickjs-worker", path] })
+    expect(await (await fetch(`${server.url}/functions/tiny`)).text()).toBe("tiny")
   })
 })
 
