@@ -4,6 +4,11 @@ import { type FetchRules, hostFetch } from "./HostFetch.ts"
 /** Calls of one invocation, and of one worker, that may be under way; of more, each is refused at once. */
 export const CALLS_PER_INVOCATION = 32
 export const CALLS_PER_WORKER = 256
+/**
+ * What a call gets beyond its invocation's time. At the deadline the invocation is given up, its calls with it, and has its
+ * outcome (FN_002). A call that ended by itself at that instant would come first, and have the handler fail instead.
+ */
+const BEYOND_DEADLINE_MS = 100
 
 interface Call {
   readonly invocation: string
@@ -56,7 +61,7 @@ export class HostCalls {
     this.#calls.set(call_id, call)
     const late = setTimeout(
       () => abort.abort(new DOMException("the invocation's time is over", "TimeoutError")),
-      Math.max(0, budgetMs)
+      Math.max(0, budgetMs) + BEYOND_DEADLINE_MS
     )
     late.unref()
     const finish = (result: ResultPayload): void => {

@@ -78,6 +78,25 @@ describeOnQuickJs("fetch on quickjs-ng, over HTTP", () => {
     expect([uncaught.status, (await problemOf(uncaught)).code]).toEqual([500, "FN_004"])
   })
 
+  it("that is not answered in time is FN_002, like everything that outlasts its deadline (R-3)", async () => {
+    using silent = Bun.serve({
+      port: 0,
+      hostname: "127.0.0.1",
+      fetch: (request) =>
+        new Promise((resolve) => request.signal.addEventListener("abort", () => resolve(new Response())))
+    })
+    await serve(server, "hurried", bundle, {
+      runtime: "quickjs-ng",
+      timeout_seconds: 0.1,
+      capabilities: profileCapabilities.permissive
+    })
+    // Several, because a fetch that ends at the very deadline only mostly comes first.
+    for (let i = 0; i < 5; i += 1) {
+      const answer = await call("hurried", "uncaught", silent.port)
+      expect([answer.status, (await problemOf(answer)).code]).toEqual([504, "FN_002"])
+    }
+  })
+
   it("rejects with PERMISSION_DENIED where the function may not; uncaught that is FN_009", async () => {
     const caught = await call("strict", "caught", other.port)
     expect([caught.status, await caught.text()]).toEqual([200, "true TypeError PERMISSION_DENIED"])
