@@ -1,0 +1,86 @@
+import { existsSync } from "node:fs"
+import { join, relative } from "node:path"
+import { type CaseContext, CaseFailure } from "../model/Case.ts"
+import type { CaseRoom } from "./CaseRoom.ts"
+import { ABSENT } from "./functions.ts"
+import { WorkerSession } from "./session/WorkerSession.ts"
+
+/** How a case starts its worker. */
+export interface WorkerSetting {
+  /** A fixture function; null: without a bundle, for `load`. */
+  readonly function: string | null
+  readonly handler?: string
+  readonly env?: Readonly<Record<string, string>>
+  /** The bundle is named from the working directory. */
+  readonly relative?: boolean
+  /** Whether it has to have said `ready` before the case begins; true. */
+  readonly awaitReady?: boolean
+}
+
+export interface WorkerTargetOptions {
+  readonly command: string
+  readonly functions: string
+  readonly extension: string
+  /** Milliseconds that one wait may last. */
+  readonly patienceMs: number
+  /** Runs of each property; null: as many as it has by itself. */
+  readonly propertyRuns: number | null
+}
+
+/** Starts workers for cases, by the command of the user's. */
+export class WorkerTarget {
+  readonly propertyRuns: number | null
+  readonly patienceMs: number
+  readonly #options: WorkerTargetOptions
+
+  constructor(options: WorkerTargetOptions) {
+    this.#options = options
+    this.propertyRuns = options.propertyRuns
+    this.patienceMs = options.patienceMs
+  }
+
+  /** Where a fixture function lies. One that is missing is a failure: it belongs to the suite, or the user's folder lacks it. */
+  readonly pathOf = (name: string): string => {
+    const path = join(this.#options.functions, `${name}.${this.#options.extension}`)
+    if (name !== ABSENT && !existsSync(path)) throw new CaseFailure(`there is no function file ${path}`)
+    return path
+  }
+
+  /** Starts a worker for a case; whoever calls ends it. */
+  start(setting: WorkerSetting, context: CaseContext): WorkerSession {
+    const { command, patienceMs } = this.#options
+    const path = setting.function === null ? null : this.pathOf(setting.function)
+    return WorkerSession.start({
+      command,
+      bundle:
+        path === null
+          ? null
+          : {
+              path: setting.relative === true ? relative(process.cwd(), path) : path,
+              handler: setting.handler ?? null
+            },
+      env: setting.env ?? {},
+      folder: context.folder,
+      processes: context,
+      transcript: context.transcript,
+      signal: context.signal,
+      patienceMs
+    })
+  }
+
+  /** Plays something with a worker of its own, then looks whether all was in order, and ends the worker in any case. */
+  async play(
+    setting: WorkerSetting,
+    context: CaseContext,
+    run: (room: CaseRoom) => Promise<void>
+  ): Promise<void> {
+    const session = this.start(setting, context)
+    try {
+      if (setting.awaitReady ?? true) await session.ready()
+      await run({ session, pathOf: this.pathOf })
+      await session.finish()
+    } finally {
+      await session.process.kill()
+    }
+  }
+}

@@ -1,0 +1,306 @@
+import { CaseFailure } from "../../model/Case.ts"
+import type { Processes } from "../../model/Suite.ts"
+import type { Transcript } from "../../model/Transcript.ts"
+import { type Bundle, commandLine } from "../target/commandLine.ts"
+import { LineDecoder } from "../target/LineDecoder.ts"
+import { type Exit, MAX_LINE_BYTES, showExit, WorkerProcess } from "../target/WorkerProcess.ts"
+import type { Message } from "./Message.ts"
+import { Monitors, type Violation } from "./Monitors.ts"
+import { requirementsOf } from "./rules.ts"
+
+export interface SessionOptions {
+  /** As the user wrote it. */
+  readonly command: string
+  readonly bundle: Bundle | null
+  readonly env: Readonly<Record<string, string>>
+  readonly folder: string
+  readonly processes: Processes
+  readonly transcript: Transcript
+  readonly signal: AbortSignal
+  /** How long one wait may last, in milliseconds. */
+  readonly patienceMs: number
+}
+
+/** A message, in the order in which they came. */
+export interface Heard {
+  readonly message: Message
+  /** 0 for the first message of the worker. */
+  readonly index: number
+}
+
+interface Waiting {
+  readonly check: () => boolean
+  readonly fail: (error: Error) => void
+}
+
+const newline = Uint8Array.of(10)
+const SHOWN_BYTES = 2_000
+
+/** A worker under test: the host's end of its protocol, played by the suite, with the monitors on both directions. */
+export class WorkerSession {
+  readonly process: WorkerProcess
+  readonly patienceMs: number
+  readonly violations: Array<Violation> = []
+  readonly monitors: Monitors
+  /** What was captured by `$as`. */
+  readonly captured = new Map<string, unknown>()
+  readonly #transcript: Transcript
+  readonly #signal: AbortSignal
+  #heard: Array<Heard> = []
+  /** Messages that no step has asked for, oldest first. */
+  #open: Array<Heard> = []
+  #count = 0
+  #exit: Exit | null = null
+  #exitSeen = false
+  #waiting: Array<Waiting> = []
+  #serial = 0
+  #features: ReadonlyArray<string> = []
+  readonly #sent: LineDecoder
+
+  private constructor(options: SessionOptions) {
+    const { transcript } = options
+    this.patienceMs = options.patienceMs
+    this.#transcript = transcript
+    this.#signal = options.signal
+    this.monitors = new Monitors(options.bundle !== null, (violation) => this.#violated(violation))
+    this.#sent = new LineDecoder(MAX_LINE_BYTES, {
+      line: (line) => this.monitors.sent(line),
+      oversize: () => this.monitors.hungUp()
+    })
+    this.process = new WorkerProcess({
+      command: commandLine(options.command, options.bundle),
+      folder: options.folder,
+      env: options.env,
+      processes: options.processes,
+      transcript,
+      events: {
+        line: (line) => this.#line(line),
+        unbearable: (why, what) => this.#violated({ rule: why, what }),
+        ended: (exit, torn) => {
+          if (torn !== null) this.monitors.torn(torn)
+          this.#exit = exit
+          this.#wake()
+        }
+      }
+    })
+  }
+
+  /** Starts a worker; does not wait for what it says. */
+  static start(options: SessionOptions): WorkerSession {
+    options.signal.throwIfAborted()
+    return new WorkerSession(options)
+  }
+
+  /** What `ready` announced. */
+  get features(): ReadonlyArray<string> {
+    return this.#features
+  }
+
+  /** Everything that it has said so far. */
+  get heard(): ReadonlyArray<Heard> {
+    return this.#heard
+  }
+
+  /** An id that nobody has. */
+  freshId(prefix: string): string {
+    this.#serial += 1
+    return `${prefix}-${this.#serial}`
+  }
+
+  send(message: { readonly id: string; readonly type: string; readonly payload?: unknown }): void {
+    this.sendBytes(Buffer.from(`${JSON.stringify(message)}\n`))
+  }
+
+  /** Sends bytes as they are. The monitors read along, so that they know what was asked. */
+  sendBytes(bytes: Uint8Array): void {
+    if (bytes.length > 0) this.#transcript.add("suite", shownBytes(bytes))
+    this.#sent.push(bytes)
+    this.process.write(bytes)
+  }
+
+  /** Ends the worker's stdin. A last line without newline may be taken for a line. */
+  hangUp(): void {
+    this.#transcript.add("note", "its stdin is closed")
+    if (this.#sent.heldBytes > 0) this.#sent.push(newline)
+    this.monitors.hungUp()
+    this.process.endStdin()
+  }
+
+  /**
+   * Waits for the first message that nobody has asked for yet and that `accepts` takes, and takes it. Fails when it cannot come any
+   * more, or has not come in time.
+   */
+  async take(what: string, accepts: (message: Message) => boolean): Promise<Heard> {
+    const find = (): number => this.#open.findIndex(({ message }) => accepts(message))
+    await this.#until(what, () => find() !== -1)
+    return this.#open.splice(find(), 1)[0] as Heard
+  }
+
+  /** Whether there is such a message that nobody has asked for. */
+  has(accepts: (message: Message) => boolean): boolean {
+    return this.#open.some(({ message }) => accepts(message))
+  }
+
+  /** The answer to an invocation, of whichever kind. */
+  async answer(id: string): Promise<Message> {
+    const { message } = await this.take(
+      `an answer to ${JSON.stringify(id)}`,
+      (one) => one.id === id && (one.type === "response" || one.type === "error")
+    )
+    return message
+  }
+
+  /** Waits for the process's end. */
+  async exit(): Promise<Exit> {
+    await this.#until("the worker's end", () => this.#exit !== null, true)
+    this.#exitSeen = true
+    return this.#exit as Exit
+  }
+
+  /** The first `ready`: that of a worker which has its bundle, or waits for `load`. */
+  async ready(): Promise<Message> {
+    const { message } = await this.take("ready", ({ type }) => type === "ready")
+    return message
+  }
+
+  /** Waits until the worker has handled what was sent before: by a ping, or, where it knows none, by an invocation. */
+  async settle(): Promise<void> {
+    if (this.features.includes("ping")) {
+      const id = this.freshId("settle")
+      this.send({ id, type: "ping", payload: {} })
+      await this.take("a pong", (one) => one.type === "pong" && one.id === id)
+    } else {
+      await this.probe()
+    }
+  }
+
+  /** Sends a plain invocation, and waits for its answer, whatever that is. */
+  async probe(): Promise<Message> {
+    const id = this.freshId("probe")
+    this.send({
+      id,
+      type: "invoke",
+      payload: { method: "GET", path: "/", url: "/", headers: {}, query: {}, body: "", deadline_ms: 30_000 }
+    })
+    return await this.answer(id)
+  }
+
+  /** Throws what the monitors have seen. */
+  check(): void {
+    const [first] = this.violations
+    if (first !== undefined) throw failureOf(first)
+  }
+
+  /** Forgets what it has said so far, for the next run of a property. */
+  forget(): void {
+    this.#heard = []
+    this.#open = []
+    this.captured.clear()
+  }
+
+  /** Kills it: it is not to end by itself. */
+  async kill(): Promise<void> {
+    this.#exitSeen = true
+    await this.process.kill()
+  }
+
+  /**
+   * The end of a case that went well: nothing unexpected may be on its way any more. Then the worker is ended by the end of its
+   * stdin, and killed where it does not heed it (which has cases of its own).
+   */
+  async finish(): Promise<void> {
+    if (this.#exit === null) {
+      if (this.features.includes("ping") && !this.monitors.mayEnd) await this.settle()
+      this.hangUp()
+      await Promise.race([this.process.exited, timer(Math.min(1_000, this.patienceMs))])
+    }
+    await this.process.kill()
+    this.check()
+    const exit = this.#exit as Exit | null
+    if (exit !== null && !this.#exitSeen && !this.monitors.mayEnd)
+      throw new CaseFailure(`the worker ended by itself, ${showExit(exit)}`, {
+        observed: this.process.stderr
+      })
+  }
+
+  async #until(what: string, done: () => boolean, afterEnd = false): Promise<void> {
+    if (done()) return
+    this.check()
+    this.#signal.throwIfAborted()
+    if (this.#exit !== null && !afterEnd) throw this.#ended(what)
+    let waiting!: Waiting
+    const { promise, resolve, reject } = Promise.withResolvers<void>()
+    const onAbort = (): void => reject(this.#signal.reason as Error)
+    const clock = setTimeout(() => {
+      reject(new CaseFailure(`${what} did not come within ${this.patienceMs} ms`, { expected: what }))
+    }, this.patienceMs)
+    this.#signal.addEventListener("abort", onAbort, { once: true })
+    try {
+      waiting = {
+        check: () => {
+          if (done()) resolve()
+          else if (this.#exit !== null && !afterEnd) reject(this.#ended(what))
+          else return false
+          return true
+        },
+        fail: reject
+      }
+      this.#waiting.push(waiting)
+      await promise
+    } finally {
+      clearTimeout(clock)
+      this.#signal.removeEventListener("abort", onAbort)
+      this.#waiting = this.#waiting.filter((one) => one !== waiting)
+    }
+  }
+
+  #ended(what: string): CaseFailure {
+    const how = showExit(this.#exit as Exit)
+    return new CaseFailure(`the worker ended ${how} before ${what} came`, {
+      expected: what,
+      observed: this.process.stderr
+    })
+  }
+
+  #line(line: Uint8Array): void {
+    this.#transcript.add("target", shownBytes(line))
+    const message = this.monitors.heard(line)
+    if (message === null) return
+    if (message.type === "ready") {
+      this.#features = (message.payload["features"] as ReadonlyArray<string> | undefined) ?? []
+    }
+    const heard = { message, index: this.#count }
+    this.#count += 1
+    this.#heard.push(heard)
+    this.#open.push(heard)
+    this.#wake()
+  }
+
+  #wake(): void {
+    this.#waiting = this.#waiting.filter((one) => !one.check())
+  }
+
+  #violated(violation: Violation): void {
+    this.violations.push(violation)
+    this.#transcript.add("note", `not allowed: ${violation.what}`)
+    const failure = failureOf(violation)
+    for (const { fail } of this.#waiting.splice(0)) fail(failure)
+  }
+}
+
+const failureOf = ({ rule, what }: Violation): CaseFailure => {
+  const requirements = requirementsOf(rule)
+  return new CaseFailure(what, requirements === undefined ? {} : { requirements })
+}
+
+const timer = (ms: number): Promise<void> =>
+  new Promise((resolve) => {
+    setTimeout(resolve, ms).unref()
+  })
+
+const decoder = new TextDecoder()
+
+const shownBytes = (bytes: Uint8Array): string => {
+  const text = decoder.decode(bytes.subarray(0, SHOWN_BYTES)).replace(/\n$/, "")
+  return bytes.length <= SHOWN_BYTES ? text : `${text}… [${bytes.length} bytes]`
+}

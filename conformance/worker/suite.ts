@@ -1,0 +1,84 @@
+import { Schema } from "effect"
+import { readdir } from "node:fs/promises"
+import { fileURLToPath } from "node:url"
+import { loadCaseFiles } from "../data/CaseFiles.ts"
+import { playSteps } from "../data/steps.ts"
+import type { Case } from "../model/Case.ts"
+import type { WorkerOptions } from "../model/Options.ts"
+import type { Suite } from "../model/Suite.ts"
+import { codeCases } from "./cases/code.ts"
+import { isFunctionName } from "./functions.ts"
+import { probeTarget } from "./probeTarget.ts"
+import { optional } from "./steps/schemas.ts"
+import { workerSteps } from "./steps/kinds.ts"
+import { WorkerTarget } from "./WorkerTarget.ts"
+
+/** One wait for something that the worker has to say. */
+const PATIENCE_MS = 8_000
+const DEFAULT_TIMEOUT_MS = 15_000
+
+const caseFolder = fileURLToPath(new URL("cases/", import.meta.url))
+
+const Fields = Schema.Struct({
+  /** A fixture function; left out: the worker is started without a bundle. */
+  function: optional(Schema.String),
+  handler: optional(Schema.String),
+  env: optional(Schema.Record({ key: Schema.String, value: Schema.String })),
+  /** The bundle is named from the working directory. */
+  relative: optional(Schema.Boolean),
+  /** False: the case begins at once, and hears `ready` itself. */
+  await_ready: optional(Schema.Boolean)
+})
+
+/** The suite for one worker: `bunbase conformance worker`. Rejects with `CaseFileErrors`. */
+export const workerSuite = async (options: WorkerOptions): Promise<Suite<WorkerTarget>> => {
+  const own = (await readdir(caseFolder)).filter((name) => name.endsWith(".yaml")).sort()
+  const loaded = await loadCaseFiles({
+    files: [...own.map((name) => caseFolder + name), ...options.caseFiles],
+    suite: "worker",
+    requirements: options.requirements,
+    fields: Fields,
+    checkFields: (fields) =>
+      fields.function === undefined || isFunctionName(fields.function)
+        ? []
+        : [{ path: ["function"], message: `there is no function ${fields.function}` }],
+    steps: workerSteps,
+    defaultTimeoutMs: DEFAULT_TIMEOUT_MS,
+    takenIds: codeCases.map(({ id }) => id)
+  })
+  const dataCases = loaded.map(({ fields, steps, ...rest }): Case<WorkerTarget> => {
+    const setting = {
+      function: fields.function ?? null,
+      ...(fields.handler === undefined ? {} : { handler: fields.handler }),
+      ...(fields.relative === undefined ? {} : { relative: fields.relative }),
+      ...(fields.env === undefined ? {} : { env: fields.env }),
+      ...(fields.await_ready === undefined ? {} : { awaitReady: fields.await_ready })
+    }
+    // without a bundle it can only be loaded
+    const features =
+      fields.function === undefined ? ["load", ...(rest.needs.features ?? [])] : rest.needs.features
+    return {
+      ...rest,
+      needs: { ...rest.needs, ...(features === undefined ? {} : { features: [...new Set(features)] }) },
+      run: (target, context) =>
+        target.play(setting, context, (room) => playSteps(steps, room, context.signal))
+    }
+  })
+  return {
+    name: "worker",
+    roles: ["worker"],
+    title: options.runtime === "other" ? "worker" : options.runtime,
+    command: options.cmd,
+    cases: [...dataCases, ...codeCases],
+    start: async (context) => {
+      const target = new WorkerTarget({
+        command: options.cmd,
+        functions: options.functions,
+        extension: options.extension,
+        patienceMs: PATIENCE_MS * options.timeoutFactor,
+        propertyRuns: options.propertyRuns
+      })
+      return { target, ...(await probeTarget(target, options, context)), stop: async () => {} }
+    }
+  }
+}

@@ -1,0 +1,193 @@
+import { closeSync } from "node:fs"
+import type { Processes } from "../../model/Suite.ts"
+import type { Transcript } from "../../model/Transcript.ts"
+import { BoundedText } from "./BoundedText.ts"
+import { LineDecoder } from "./LineDecoder.ts"
+import { makePipes, PipeWriter } from "./Pipes.ts"
+
+/** A longer line breaks the protocol: 64 MiB, the newline not counted. */
+export const MAX_LINE_BYTES = 64 * 1024 * 1024
+/** What one worker may say in one case; more is a flood, and it is killed. The largest cases need a fifth of it. */
+const MOST_BYTES = 512 * 1024 * 1024
+const MOST_LINES = 200_000
+
+/** How a process ended. */
+export interface Exit {
+  /** Null where a signal ended it. */
+  readonly code: number | null
+  /** `SIGKILL`; null where it exited. */
+  readonly signal: string | null
+}
+
+export const showExit = ({ code, signal }: Exit): string =>
+  signal === null ? `with code ${code}` : `by ${signal}`
+
+/** What a worker's output brings, in order. Nothing comes after `ended`. */
+export interface OutputEvents {
+  readonly line: (bytes: Uint8Array) => void
+  /** It cannot be heard any further: a line of more than 64 MiB, or a flood. It was killed. */
+  readonly unbearable: (why: "oversize" | "flood", what: string) => void
+  /** All that it said was heard; `torn` is a last line without its newline. */
+  readonly ended: (exit: Exit, torn: Uint8Array | null) => void
+}
+
+export interface WorkerProcessOptions {
+  /** For `/bin/sh -c`. */
+  readonly command: string
+  /** For the pipes while they are made. */
+  readonly folder: string
+  /** Beside the suite's own environment. */
+  readonly env: Readonly<Record<string, string>>
+  readonly processes: Processes
+  readonly transcript: Transcript
+  readonly events: OutputEvents
+}
+
+/** A worker as a process of its own group, with real pipes for its stdin and stdout. */
+export class WorkerProcess {
+  readonly pid: number
+  /** Resolves once it has ended and all that it said was heard. */
+  readonly exited: Promise<Exit>
+  readonly #writer: PipeWriter
+  readonly #stderr = new BoundedText()
+  readonly #release: () => void
+  #over = false
+
+  constructor({ command, folder, env, processes, transcript, events }: WorkerProcessOptions) {
+    const pipes = makePipes(folder)
+    let child: Bun.Subprocess<number, number, "pipe">
+    try {
+      child = Bun.spawn(["/bin/sh", "-c", `exec ${command}`], {
+        stdio: [pipes.stdin.read, pipes.stdout.write, "pipe"],
+        env: { ...ownEnvironment(), ...env },
+        detached: true
+      })
+    } catch (error) {
+      closeSync(pipes.stdin.write)
+      closeSync(pipes.stdout.read)
+      throw error
+    } finally {
+      closeSync(pipes.stdin.read)
+      closeSync(pipes.stdout.write)
+    }
+    this.pid = child.pid
+    this.#release = processes.owns(child.pid)
+    this.#writer = new PipeWriter(pipes.stdin.write)
+    transcript.add("note", `started: ${command}`)
+    const heard = this.#listen(pipes.stdout.read, events)
+    const complaints = this.#collect(child.stderr)
+    this.exited = this.#end(child, heard, complaints, transcript, events)
+  }
+
+  /** The beginning and the end of what it printed beside the protocol. */
+  get stderr(): string {
+    return this.#stderr.text()
+  }
+
+  get stderrBytes(): number {
+    return this.#stderr.totalBytes
+  }
+
+  get isOver(): boolean {
+    return this.#over
+  }
+
+  /** Puts bytes behind the others; nobody waits. */
+  write(bytes: Uint8Array): void {
+    this.#writer.write(bytes)
+  }
+
+  /** Resolves once all bytes are in the pipe. */
+  flushed(): Promise<void> {
+    return this.#writer.flushed()
+  }
+
+  /** Ends its stdin behind everything that was written. */
+  endStdin(): void {
+    this.#writer.end()
+  }
+
+  /** Kills the whole group, and waits for the process's end. */
+  async kill(): Promise<void> {
+    this.#writer.destroy()
+    killGroup(this.pid)
+    await this.exited
+  }
+
+  async #listen(descriptor: number, events: OutputEvents): Promise<Uint8Array | null> {
+    let bytes = 0
+    let lines = 0
+    let dead = false
+    const giveUp = (why: "oversize" | "flood", what: string): void => {
+      if (dead) return
+      dead = true
+      events.unbearable(why, what)
+      killGroup(this.pid)
+    }
+    const decoder = new LineDecoder(MAX_LINE_BYTES, {
+      line: (line) => {
+        lines += 1
+        if (lines > MOST_LINES) giveUp("flood", `it has said more than ${MOST_LINES} lines`)
+        else if (!dead) events.line(line)
+      },
+      oversize: () => giveUp("oversize", `it has said a line of more than ${MAX_LINE_BYTES} bytes`)
+    })
+    try {
+      for await (const chunk of Bun.file(descriptor).stream()) {
+        bytes += chunk.length
+        if (bytes > MOST_BYTES) giveUp("flood", `it has said more than ${MOST_BYTES} bytes`)
+        if (dead) break
+        decoder.push(chunk)
+      }
+    } finally {
+      closeSync(descriptor)
+    }
+    return dead ? null : decoder.end()
+  }
+
+  async #collect(stream: ReadableStream<Uint8Array>): Promise<void> {
+    for await (const chunk of stream) this.#stderr.add(chunk)
+  }
+
+  async #end(
+    child: Bun.Subprocess,
+    heard: Promise<Uint8Array | null>,
+    complaints: Promise<void>,
+    transcript: Transcript,
+    events: OutputEvents
+  ): Promise<Exit> {
+    await child.exited
+    // whatever it has started goes with it: that may hold the pipes open
+    killGroup(this.pid)
+    const [torn] = await Promise.all([heard, complaints])
+    this.#writer.destroy()
+    this.#release()
+    this.#over = true
+    const exit = {
+      code: child.signalCode === null ? child.exitCode : null,
+      signal: child.signalCode === null ? null : String(child.signalCode)
+    }
+    transcript.add("note", `ended ${showExit(exit)}`)
+    if (this.#stderr.totalBytes > 0) transcript.add("note", `its stderr: ${this.stderr}`)
+    events.ended(exit, torn)
+    return exit
+  }
+}
+
+/** Variables by which a host tells a worker where it speaks; this one speaks by the worker's stdin and stdout. */
+const HOST_VARIABLES = new Set(["BUNBASE_PROTOCOL_FD", "BUNBASE_HOST_PID"])
+
+const ownEnvironment = (): Record<string, string> =>
+  Object.fromEntries(
+    Object.entries(process.env).flatMap(([name, value]) =>
+      value === undefined || HOST_VARIABLES.has(name) ? [] : [[name, value]]
+    )
+  )
+
+const killGroup = (pid: number): void => {
+  try {
+    process.kill(-pid, "SIGKILL")
+  } catch {
+    // nobody is left in it
+  }
+}
