@@ -41,6 +41,8 @@ export interface RunOptions {
 /** What the start and the end of a target may take, in milliseconds. */
 const START_MS = 30_000
 const STOP_MS = 15_000
+/** After Ctrl-C nobody waits for an orderly end. */
+const INTERRUPTED_STOP_MS = 3_000
 const GRACE_MS = 1_000
 /** Of all failures together: beyond it only the ends of transcripts are kept. */
 const MOST_TRANSCRIPT = 8_000_000
@@ -67,7 +69,7 @@ export const runSuite = async <Target>(
     try {
       await runCases(selection.cases, started, folder, options, (result) => results.set(result.id, result))
     } finally {
-      const fault = await stopTarget(started, options.timeoutFactor)
+      const fault = await stopTarget(started, options)
       if (fault !== null) problems.push(fault)
     }
     const cases = selection.cases.flatMap(({ id }) => results.get(id) ?? [])
@@ -116,8 +118,11 @@ const startTarget = async <Target>(
   }
 }
 
-const stopTarget = async (started: StartedTarget<unknown>, timeoutFactor: number): Promise<string | null> => {
-  const limit = STOP_MS * timeoutFactor
+const stopTarget = async (
+  started: StartedTarget<unknown>,
+  { interrupt, timeoutFactor }: RunOptions
+): Promise<string | null> => {
+  const limit = interrupt.aborted ? INTERRUPTED_STOP_MS : STOP_MS * timeoutFactor
   const bound = boundOf(limit, null, `the target did not end within ${limit} ms, and was killed`)
   try {
     await Promise.race([started.stop(), bound.over])

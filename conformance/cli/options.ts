@@ -1,0 +1,116 @@
+import { availableParallelism } from "node:os"
+import { resolve } from "node:path"
+import { fileURLToPath } from "node:url"
+import type { ServerOptions, SuiteOptions, WorkerOptions } from "../model/Options.ts"
+import type { Requirement } from "../model/Requirement.ts"
+import type { Filters } from "../Selection.ts"
+import type { Parsed } from "./parseFlags.ts"
+
+/** What a run is told besides its target. */
+export interface RunFlags {
+  readonly filters: Filters
+  readonly seed: number
+  readonly jobs: number
+  readonly timeoutFactor: number
+  readonly name: string | null
+  readonly json: string | null
+  readonly junit: string | null
+  readonly html: string | null
+  readonly quiet: boolean
+}
+
+export const readFilters = (parsed: Parsed): Filters => ({
+  ids: parsed.list("id"),
+  areas: parsed.list("area"),
+  levels: parsed.list("level").flatMap((level) => LEVELS.find((one) => one === level) ?? [])
+})
+
+const LEVELS = ["MUST", "SHOULD", "MAY"] as const
+
+const MOST_JOBS = 256
+const MOST_SEED = 2_147_483_647
+
+export const readRunFlags = (parsed: Parsed): RunFlags => ({
+  filters: readFilters(parsed),
+  seed: parsed.number("seed", 0, MOST_SEED, true) ?? Math.floor(Math.random() * MOST_SEED),
+  jobs: parsed.number("jobs", 1, MOST_JOBS, true) ?? availableParallelism(),
+  timeoutFactor: parsed.number("timeout-factor", 0.1, 100, false) ?? 1,
+  name: parsed.text("name"),
+  json: parsed.text("json"),
+  junit: parsed.text("junit"),
+  html: parsed.text("html"),
+  quiet: parsed.has("quiet")
+})
+
+const FUNCTIONS = fileURLToPath(new URL("../../fixtures/functions/conformance", import.meta.url))
+
+const readSuiteOptions = (
+  parsed: Parsed,
+  requirements: ReadonlyMap<string, Requirement>
+): SuiteOptions & { readonly functions: string } => {
+  const functions = parsed.text("functions")
+  return {
+    requirements,
+    caseFiles: parsed.list("cases"),
+    propertyRuns: parsed.number("property-runs", 1, 1_000_000, true),
+    timeoutFactor: parsed.number("timeout-factor", 0.1, 100, false) ?? 1,
+    functions: functions === null ? FUNCTIONS : resolve(functions)
+  }
+}
+
+export const readWorkerOptions = (
+  parsed: Parsed,
+  requirements: ReadonlyMap<string, Requirement>
+): WorkerOptions => {
+  const cmd = parsed.text("cmd")
+  if (cmd === null || cmd.trim() === "") parsed.fault("give the command that starts a worker: --cmd COMMAND")
+  const extension = parsed.text("extension") ?? "js"
+  if (!/^[A-Za-z0-9.]+$/.test(extension))
+    parsed.fault(`--extension ${extension}: give letters and digits, like js`)
+  return {
+    ...readSuiteOptions(parsed, requirements),
+    cmd: cmd ?? "",
+    runtime: parsed.choice("runtime", ["bun", "quickjs-ng", "other"], "other"),
+    extension: extension.replace(/^\./, ""),
+    protocol: parsed.choice("protocol", ["1.0", "1.1"], "1.1"),
+    features: parsed.has("features") ? parsed.list("features") : null
+  }
+}
+
+export const readServerOptions = (
+  parsed: Parsed,
+  requirements: ReadonlyMap<string, Requirement>
+): ServerOptions => {
+  const [cmd, url, socket] = [parsed.text("cmd"), parsed.text("url"), parsed.text("socket")]
+  const scriptedWorker = parsed.text("scripted-worker")
+  if (cmd === null && url === null && socket === null) {
+    parsed.fault(
+      "give the server: --cmd COMMAND to start one, or --url URL and --socket PATH of one that runs"
+    )
+  }
+  if (cmd !== null) {
+    for (const name of ["url", "socket", "api-key"]) {
+      if (parsed.has(name)) parsed.fault(`--${name} is for a server that runs; --cmd starts one`)
+    }
+    if (!cmd.includes("{port}") && !cmd.includes("{socket}")) {
+      parsed.fault("--cmd needs {port} or {socket}: the suite chooses where the server listens")
+    }
+  }
+  if (scriptedWorker !== null && cmd === null) parsed.fault("--scripted-worker needs --cmd")
+  if (scriptedWorker !== null && !scriptedWorker.includes("{worker}")) {
+    parsed.fault("--scripted-worker needs {worker}, where the suite's own worker belongs")
+  }
+  if (url !== null && !/^https?:\/\/[^/]+\/?$/.test(url)) {
+    parsed.fault(`--url ${url}: give scheme, host and port, like http://127.0.0.1:8080`)
+  }
+  const runtimes = parsed.list("runtimes")
+  return {
+    ...readSuiteOptions(parsed, requirements),
+    cmd,
+    scriptedWorker,
+    url: url?.replace(/\/$/, "") ?? null,
+    socket: socket === null ? null : resolve(socket),
+    apiKey: parsed.text("api-key"),
+    runtimes: runtimes.length === 0 ? ["bun", "quickjs-ng"] : [...new Set(runtimes)]
+  }
+}

@@ -1,0 +1,84 @@
+import { Either, Schema } from "effect"
+import { readFile } from "node:fs/promises"
+import { decodeValue } from "../data/schemaMistakes.ts"
+import type { RunResult } from "../model/Result.ts"
+
+const optional = <A, I>(schema: Schema.Schema<A, I>) => Schema.optionalWith(schema, { exact: true })
+
+const Line = Schema.Struct({
+  at: Schema.Number,
+  voice: Schema.Literal("suite", "target", "note"),
+  text: Schema.String
+})
+const Verdict = Schema.Union(
+  Schema.Struct({ _tag: Schema.Literal("Passed") }),
+  Schema.Struct({ _tag: Schema.Literal("NotApplicable"), reason: Schema.String }),
+  Schema.Struct({
+    _tag: Schema.Literal("Failed"),
+    message: Schema.String,
+    expected: optional(Schema.String),
+    observed: optional(Schema.String),
+    requirements: optional(Schema.Array(Schema.String)),
+    transcript: Schema.Array(Line)
+  })
+)
+const Run = Schema.Struct({
+  format: Schema.Literal(1),
+  suite: Schema.Literal("worker", "server", "faults"),
+  target: Schema.String,
+  command: Schema.String,
+  startedAt: Schema.String,
+  durationMs: Schema.Number,
+  seed: Schema.Number,
+  about: Schema.Record({ key: Schema.String, value: Schema.Unknown }),
+  chosen: Schema.Number,
+  available: Schema.Number,
+  interrupted: Schema.Boolean,
+  problems: Schema.Array(Schema.String),
+  cases: Schema.Array(
+    Schema.Struct({
+      id: Schema.String,
+      title: Schema.String,
+      requirements: Schema.Array(Schema.String),
+      source: Schema.String,
+      verdict: Verdict,
+      durationMs: Schema.Number,
+      propertyRuns: Schema.Number
+    })
+  ),
+  requirements: Schema.Array(
+    Schema.Struct({
+      id: Schema.String,
+      title: Schema.String,
+      level: Schema.Literal("MUST", "SHOULD", "MAY"),
+      text: Schema.String,
+      area: Schema.String,
+      file: Schema.String,
+      line: Schema.Number,
+      status: Schema.Literal("passed", "failed", "untested", "not-applicable"),
+      reason: optional(Schema.String),
+      cases: Schema.Array(Schema.String)
+    })
+  )
+})
+
+/** A file is no result of a run: exit code 2. */
+export class NoRunResult extends Error {
+  override readonly name = "NoRunResult"
+}
+
+/** Reads what `--json` wrote. */
+export const readRun = async (path: string): Promise<RunResult> => {
+  let value: unknown
+  try {
+    value = JSON.parse(await readFile(path, "utf8"))
+  } catch (error) {
+    throw new NoRunResult(`${path}: ${error instanceof Error ? error.message : String(error)}`)
+  }
+  const decoded = decodeValue(Run, value)
+  if (Either.isRight(decoded)) return decoded.right
+  const [first] = decoded.left
+  throw new NoRunResult(
+    `${path} is no result of a run (${first === undefined ? "" : `${first.path.join(".")}: `}${first?.message}); give files that --json wrote`
+  )
+}

@@ -1,0 +1,212 @@
+import fc from "fast-check"
+import { mkdtemp, rm, writeFile } from "node:fs/promises"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import { afterEach, beforeEach, describe, expect, it } from "vitest"
+import { faultsOf } from "../model/Result.ts"
+import { caseResult, requirementResult, runResult } from "../testing/fakes.ts"
+import { escape } from "./escape.ts"
+import { htmlReport } from "./html.ts"
+import { junitReport } from "./junit.ts"
+import { mergeRuns } from "./merge.ts"
+import { readRun } from "./readRun.ts"
+import { terminalReport } from "./terminal.ts"
+
+const failed = caseResult("worker/invoke/twice", {
+  title: "Answered <once> & only once",
+  requirements: ["WP-002", "WP-003"],
+  verdict: {
+    _tag: "Failed",
+    message: "answered twice",
+    expected: "1 answer",
+    observed: "2 answers",
+    requirements: ["WP-002"],
+    transcript: [
+      { at: 0.5, voice: "suite", text: '{"type":"invoke"}' },
+      { at: 1.25, voice: "target", text: "</pre><script>alert(1)</script>\u001b[31m\u0000" }
+    ]
+  }
+})
+const passed = caseResult("worker/invoke/once", { propertyRuns: 1_200 })
+const notFor = caseResult("worker/cancel/stops", {
+  requirements: ["WP-004"],
+  verdict: { _tag: "NotApplicable", reason: "the target has no cancel" }
+})
+const bun = runResult({
+  cases: [passed, failed, notFor],
+  requirements: [
+    requirementResult("WP-001", { cases: [passed.id] }),
+    requirementResult("WP-002", { status: "failed", cases: [failed.id] }),
+    requirementResult("WP-003", { status: "untested", reason: "its case failed for another requirement" }),
+    requirementResult("WP-004", {
+      status: "not-applicable",
+      reason: "the target has no cancel",
+      cases: [notFor.id]
+    }),
+    requirementResult("WP-005", { level: "SHOULD", status: "untested", reason: "no case checks it" })
+  ]
+})
+const green = runResult({
+  target: "quickjs-ng",
+  cases: [passed],
+  requirements: [requirementResult("WP-001", { cases: [passed.id] })]
+})
+const server = runResult({
+  suite: "server",
+  target: "server",
+  requirements: [requirementResult("SP-001", { area: "socket-protocol" })]
+})
+
+describe("a run", () => {
+  it("is green where nothing failed and no MUST is untested", () => {
+    expect(faultsOf(green)).toEqual([])
+    expect(faultsOf(bun)).toEqual(["1 case failed", "untested MUST: WP-003"])
+    expect(faultsOf(runResult({ interrupted: true, problems: ["it did not end"] }))).toEqual([
+      "it did not end",
+      "the run was interrupted"
+    ])
+  })
+})
+
+describe("the report on a terminal", () => {
+  const text = terminalReport(bun, { color: false })
+
+  it("shows what failed, with the transcript, and no control characters of the target's", () => {
+    expect(text).toContain("FAILED worker/invoke/twice  WP-002  conformance/worker/cases/invoke.yaml:4")
+    expect(text).toContain("  answered twice\n  expected:\n    1 answer\n  observed:\n    2 answers\n")
+    expect(text).toContain("</script>\\x1b[31m\\x00")
+    expect(text).not.toContain("\u001b")
+  })
+
+  it("counts requirements by area, MUSTs, cases and property runs, and says how to repeat a failure", () => {
+    expect(text).toMatch(/worker-protocol +5 +1 +1 +2 +1\n/)
+    expect(text).toMatch(/together +5 +1 +1 +2 +1\n/)
+    expect(text).toContain("MUSTs covered: 2 of the 3 that bind the target")
+    expect(text).toContain(
+      "cases: 1 passed, 1 failed, 1 not applicable; property runs: 1,200; 1.2 s; seed 42"
+    )
+    expect(text).toContain("untested MUST: WP-003\nuntested SHOULD and MAY: WP-005\n")
+    expect(text).toContain("red: 1 case failed; a MUST is untested")
+    expect(text).toContain("repeat with: --seed 42 --id worker/invoke/twice")
+  })
+
+  it("says that all is well in green", () => {
+    expect(terminalReport(green, { color: true })).toContain(
+      "\u001b[32mgreen: everything that was checked holds"
+    )
+  })
+})
+
+describe("JUnit XML", () => {
+  const xml = junitReport([bun, green])
+
+  it("has a suite per run, and a failed test for each failed case and each untested MUST", () => {
+    expect(xml).toContain(
+      '<testsuites name="bunbase conformance" tests="5" failures="2" skipped="1" errors="0"'
+    )
+    expect(xml).toContain(
+      '<testsuite name="worker (bun)" tests="4" failures="2" skipped="1" errors="0" time="1.234'
+    )
+    expect(xml).toContain(
+      '<testcase classname="bun.worker.invoke" name="worker/invoke/once: Title of worker/invoke/once" time="0.012"/>'
+    )
+    expect(xml).toContain('<skipped message="the target has no cancel"/>')
+    expect(xml).toContain('<failure message="answered twice">requirements: WP-002\n')
+    expect(xml).toContain('<failure message="WP-003 is untested: its case failed for another requirement">')
+  })
+
+  it("escapes what was said, and has no character that XML does not know", () => {
+    expect(xml).toContain("&lt;/pre&gt;&lt;script&gt;alert(1)&lt;/script&gt;\\x1b[31m\\x00")
+    expect(xml).not.toMatch(/<script/)
+  })
+})
+
+describe("the HTML page", () => {
+  const html = htmlReport([bun, green, server])
+
+  it("has a column per target and a row per requirement, with reasons", () => {
+    expect(html).toContain("<th>bun</th><th>quickjs-ng</th><th>server</th>")
+    expect(html.match(/<tr id="/g)).toHaveLength(6)
+    expect(html).toMatch(/<tr id="WP-001" data-status="passed" data-level="MUST" data-area="worker-protocol"/)
+    expect(html).toMatch(
+      /<tr id="WP-004" data-status="not-applicable"[^]*?– n\.a\.<\/span><div class="soft small">the target has no cancel/
+    )
+  })
+
+  it("has each failure with its transcript, escaped, linked to its requirements", () => {
+    expect(html).toContain("<h2>Failures (1)</h2>")
+    expect(html).toContain('<a href="#WP-002">WP-002</a>')
+    expect(html).toContain("<summary>transcript (2 lines)</summary>")
+    expect(html).toContain("&lt;/pre&gt;&lt;script&gt;alert(1)&lt;/script&gt;\\x1b[31m\\x00")
+    expect(html.match(/<script>/g)).toHaveLength(1)
+  })
+
+  it("loads nothing", () => {
+    expect(html).not.toMatch(/(src|href)="(?!#)/)
+    expect(html).not.toMatch(/@import|url\(/)
+  })
+
+  it("has its tags closed, in order", () => {
+    const open: Array<string> = []
+    const wrong: Array<string> = []
+    for (const [, end, name = ""] of html
+      .replaceAll(/<(script|style)>[^]*?<\/\1>/g, "")
+      .matchAll(/<(\/?)([a-z0-9]+)/g)) {
+      if (["meta", "input", "br"].includes(name)) continue
+      if (end === "") open.push(name)
+      else if (open.pop() !== name) wrong.push(name)
+    }
+    expect({ open, wrong }).toEqual({ open: [], wrong: [] })
+  })
+})
+
+describe("runs side by side", () => {
+  it("have headings of their own, and each requirement once", () => {
+    const merged = mergeRuns([bun, green, runResult({ ...green, target: "bun" })])
+    expect(merged.headings).toEqual(["bun", "quickjs-ng", "bun (2)"])
+    const [first, second] = merged.requirements
+    expect(first?.results.map((one) => one?.status)).toEqual(["passed", "passed", "passed"])
+    expect(second?.results.map((one) => one?.status ?? null)).toEqual(["failed", null, null])
+  })
+})
+
+describe("escaping", () => {
+  it("leaves no markup and nothing that XML cannot have", () => {
+    fc.assert(
+      fc.property(fc.string({ unit: "binary" }), (text) => {
+        const escaped = escape(text)
+        expect(escaped).not.toMatch(/[<>"']|&(?!(amp|lt|gt|quot|#39);)/)
+        expect(escaped).not.toMatch(/(?![\t\n\r])\p{Cc}/u)
+        expect(escaped.isWellFormed()).toBe(true)
+      })
+    )
+  })
+})
+
+describe("a result that was written", () => {
+  let folder = ""
+  beforeEach(async () => {
+    folder = await mkdtemp(join(tmpdir(), "results-"))
+  })
+  afterEach(() => rm(folder, { recursive: true, force: true }))
+
+  it("is read as it was", async () => {
+    const path = join(folder, "bun.json")
+    await writeFile(path, JSON.stringify(bun))
+    expect(await readRun(path)).toEqual(JSON.parse(JSON.stringify(bun)))
+  })
+
+  it.each([
+    ["no JSON", "{", /run\.json: .*JSON/],
+    ["something else", '{"format":1}', /is no result of a run \(suite: suite is missing\)/],
+    [
+      "another format",
+      JSON.stringify({ ...bun, format: 2 }),
+      /is no result of a run \(format: format: expected 1\)/
+    ]
+  ])("is refused where it is %s", async (_, text, message) => {
+    const path = join(folder, "run.json")
+    await writeFile(path, text)
+    await expect(readRun(path)).rejects.toThrow(message)
+  })
+})
