@@ -191,7 +191,8 @@ const limits = [
     example: "268435456"
   }),
   option("maxQueueLength", "max_queue_length", {
-    value: Value.whole(0, 1_000_000, "invocations"),
+    // Not 0: the invocation that has the first worker started has to wait for it.
+    value: Value.whole(1, 1_000_000, "invocations"),
     description: "Invocations of one function that may wait for a worker.",
     example: "1000"
   }),

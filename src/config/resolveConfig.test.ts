@@ -81,7 +81,7 @@ describe("resolveConfig", () => {
       idle_timeout_seconds: [1, 86_400],
       execution_timeout_seconds: [1, 900],
       cancel_grace_ms: [0, 10_000],
-      max_queue_length: [0, 1_000_000],
+      max_queue_length: [1, 1_000_000],
       log_retention_days: [1, 3650]
     }
     const options = serverOptions.filter((option) => option.name in bounds)
