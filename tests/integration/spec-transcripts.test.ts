@@ -5,6 +5,15 @@ import { fileURLToPath } from "node:url"
 import { Schema } from "effect"
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from "vitest"
 import { HostMessage, WorkerMessage } from "../../src/protocol/worker/Messages.ts"
+import {
+  ERROR_CODES,
+  EXIT_CODES,
+  FEATURES,
+  MAX_BODY_BYTES,
+  MAX_LINE_BYTES,
+  PROTOCOL_FD_VARIABLE,
+  PROTOCOL_VERSION
+} from "../../src/protocol/worker/Wire.ts"
 import { guestCommand, type GuestRuntime, guestRuntimes } from "../support/GuestProcess.ts"
 
 /**
@@ -115,4 +124,33 @@ it.each([
   const said = transcripts.flatMap((block) => block.lines.filter((line) => line.startsWith(arrow)))
   expect(said.length).toBeGreaterThan(10)
   expect(said.filter((line) => !isMessage(JSON.parse(line.slice(arrow.length))))).toEqual([])
+})
+
+describe("spec/worker-protocol.md and the code", () => {
+  /** The first cells of the table whose header begins with these words. */
+  const firstCells = (header: string): ReadonlyArray<string> => {
+    const at = text.findIndex((line) => line.replaceAll(/ +/g, " ").startsWith(header))
+    const rows = text.slice(at + 2, text.indexOf("", at))
+    return rows.map((row) => (/`([^`]+)`/.exec(row)?.[1] ?? row) as string)
+  }
+
+  it("know the same error codes, features and messages", () => {
+    expect(firstCells("| code | since").toSorted()).toEqual([...ERROR_CODES].toSorted())
+    expect(firstCells("| feature | the worker").toSorted()).toEqual([...FEATURES].toSorted())
+    const types = [...HostMessage.members, ...WorkerMessage.members].map(
+      ({ fields }) => fields.type.literals[0]
+    )
+    expect(firstCells("| message | direction").toSorted()).toEqual(types.toSorted())
+  })
+
+  it("know the same numbers", () => {
+    const whole = text.join("\n")
+    for (const number of [MAX_LINE_BYTES, MAX_BODY_BYTES]) {
+      expect(whole).toContain(`${number.toLocaleString("en-US")} bytes`)
+    }
+    for (const code of Object.values(EXIT_CODES))
+      expect(whole).toMatch(new RegExp(`(?:exit )?code ${code}\\b`))
+    expect(whole).toContain(PROTOCOL_FD_VARIABLE)
+    expect(whole).toContain(`"protocol":"${PROTOCOL_VERSION}"`)
+  })
 })
