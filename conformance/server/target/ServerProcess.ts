@@ -1,0 +1,174 @@
+import { type ChildProcess, spawn } from "node:child_process"
+import { createServer } from "node:net"
+import { mkdtemp } from "node:fs/promises"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import type { Processes } from "../../model/Suite.ts"
+import type { Transcript } from "../../model/Transcript.ts"
+import { descendants, isAlive, type ProcessEntry } from "./processTable.ts"
+
+export interface Exit {
+  /** Null where a signal ended it. */
+  readonly code: number | null
+  readonly signal: string | null
+  /** `performance.now()` */
+  readonly at: number
+}
+
+/** Where a server of the suite's own is to live. */
+export interface Place {
+  readonly data: string
+  readonly socket: string
+  readonly port: number
+}
+
+export interface ProcessOptions {
+  readonly command: string
+  readonly place: Place
+  /** The server's settings by their names in its configuration: `max_queue_length`. */
+  readonly settings: Readonly<Record<string, string | number>>
+  readonly env: Readonly<Record<string, string>>
+  /** For `{worker}`; null where none is asked for. */
+  readonly worker: string | null
+  readonly processes: Processes
+  readonly transcript: Transcript
+}
+
+const MOST_OUTPUT = 64 * 1024
+
+const quoted = (word: string): string => `'${word.replaceAll("'", "'\\''")}'`
+
+/** The user's command with its placeholders filled in. */
+export const serverCommand = (
+  command: string,
+  { data, port, socket }: Place,
+  worker: string | null
+): string =>
+  command
+    .replaceAll("{data}", () => quoted(data))
+    .replaceAll("{socket}", () => quoted(socket))
+    .replaceAll("{port}", () => String(port))
+    .replaceAll("{worker}", () => quoted(worker ?? ""))
+
+const variables = (settings: ProcessOptions["settings"]): Record<string, string> =>
+  Object.fromEntries(
+    Object.entries(settings).map(([name, value]) => [`FUNCTIONS_${name.toUpperCase()}`, String(value)])
+  )
+
+/** A server that the suite started: in a process group of its own, on a place of its own. */
+export class ServerProcess {
+  readonly place: Place
+  readonly pid: number
+  readonly exited: Promise<Exit>
+  readonly #child: ChildProcess
+  #output = ""
+  #exit: Exit | null = null
+  #listeners: Array<() => void> = []
+
+  constructor({ command, env, place, processes, settings, transcript, worker }: ProcessOptions) {
+    this.place = place
+    const line = serverCommand(command, place, worker)
+    transcript.add("note", `started: ${line} ${JSON.stringify(settings)}`)
+    this.#child = spawn("/bin/sh", ["-c", `exec ${line}`], {
+      detached: true,
+      stdio: ["ignore", "pipe", "pipe"],
+      env: { ...process.env, ...variables(settings), ...env }
+    })
+    if (this.#child.pid === undefined) throw new Error("/bin/sh could not be started")
+    this.pid = this.#child.pid
+    const release = processes.owns(this.pid)
+    const { promise, resolve } = Promise.withResolvers<Exit>()
+    this.exited = promise
+    const hear = (chunk: Buffer) => {
+      const text = chunk.toString()
+      transcript.add("target", `server: ${text.trimEnd()}`)
+      this.#output = (this.#output + text).slice(-MOST_OUTPUT)
+      for (const listener of this.#listeners) listener()
+    }
+    this.#child.stdout?.on("data", hear)
+    this.#child.stderr?.on("data", hear)
+    this.#child.once("exit", (code, signal) => {
+      this.#exit = { code, signal, at: performance.now() }
+      transcript.add("note", `the server ended ${signal === null ? `with code ${code}` : `by ${signal}`}`)
+    })
+    this.#child.once("close", () => {
+      // what it leaves in its group is killed: the suite started it
+      try {
+        process.kill(-this.pid, "SIGKILL")
+      } catch {
+        release()
+      }
+      resolve(this.#exit ?? { code: null, signal: "unknown", at: performance.now() })
+    })
+    // a grandchild may hold its pipes open; its own end is what counts
+    this.#child.once("exit", () => setTimeout(() => this.#child.stdout?.destroy(), 300).unref())
+    this.#child.once("exit", () => setTimeout(() => this.#child.stderr?.destroy(), 300).unref())
+  }
+
+  /** The newest of what it printed. */
+  get output(): string {
+    return this.#output
+  }
+
+  get exit(): Exit | null {
+    return this.#exit
+  }
+
+  /** Resolves once it has printed this. */
+  async printed(text: string): Promise<void> {
+    while (!this.#output.includes(text) && this.#exit === null) {
+      await new Promise<void>((resolve) => this.#listeners.push(resolve))
+    }
+    if (!this.#output.includes(text)) throw new Error(`the server ended before it printed "${text}"`)
+  }
+
+  signal(name: NodeJS.Signals): void {
+    if (this.#exit === null) this.#child.kill(name)
+  }
+
+  /** Its workers and whatever else it started, zombies included. */
+  children(): ReadonlyArray<ProcessEntry> {
+    return descendants(this.pid)
+  }
+
+  /** Ends it and what it left: SIGTERM, and SIGKILL where that is not heard. */
+  async stop(graceMs: number): Promise<void> {
+    const workers = this.children()
+    this.signal("SIGTERM")
+    const timer = setTimeout(() => this.signal("SIGKILL"), graceMs)
+    await this.exited
+    clearTimeout(timer)
+    reap(workers)
+  }
+}
+
+/** Kills those that are left of processes that the suite's own server started. */
+export const reap = (workers: ReadonlyArray<ProcessEntry>): void => {
+  for (const worker of workers) {
+    if (!isAlive(worker)) continue
+    try {
+      process.kill(worker.pid, "SIGKILL")
+    } catch {
+      // gone in between
+    }
+  }
+}
+
+/** A port of loopback that is free now. */
+export const freePort = async (): Promise<number> => {
+  const server = createServer()
+  await new Promise<void>((resolve, reject) => {
+    server.once("error", reject)
+    server.listen(0, "127.0.0.1", resolve)
+  })
+  const address = server.address()
+  await new Promise<void>((resolve) => server.close(() => resolve()))
+  if (address === null || typeof address === "string") throw new Error("no port")
+  return address.port
+}
+
+/** A new place; its path is short, for a socket's path has at most 107 bytes. */
+export const newPlace = async (): Promise<Place & { readonly folder: string }> => {
+  const folder = await mkdtemp(join(tmpdir(), "bbc-"))
+  return { folder, data: join(folder, "data"), socket: join(folder, "s"), port: await freePort() }
+}

@@ -1,0 +1,138 @@
+import { TargetUnusable } from "../../model/Suite.ts"
+import { Transcript } from "../../model/Transcript.ts"
+import { exchange } from "../client/HttpClient.ts"
+import { SocketClient } from "../client/SocketClient.ts"
+import { CaseFailure } from "../../model/Case.ts"
+import type { ServerProcess } from "./ServerProcess.ts"
+
+/** What a server said about itself. */
+export interface Introduction {
+  readonly ready: Readonly<Record<string, unknown>> | null
+  readonly ping: Readonly<Record<string, unknown>> | null
+}
+
+const POLL_MS = 15
+const MOST_OTHERS = 5
+const record = (value: unknown): Readonly<Record<string, unknown>> =>
+  typeof value === "object" && value !== null ? (value as Record<string, unknown>) : {}
+
+/** Where a server is reached. */
+export interface Address {
+  readonly url: URL | null
+  readonly socket: string | null
+}
+
+/**
+ * Waits until the server answers `GET /ready` with `ready: true` (and PING on its socket). Rejects with `TargetUnusable`, which
+ * tells apart: it ended; nobody listens; it does not answer; it answers something else.
+ */
+export const awaitReady = async (
+  address: Address,
+  process: ServerProcess | null,
+  limitMs: number,
+  signal: AbortSignal
+): Promise<Introduction> => {
+  const until = performance.now() + limitMs
+  const bound = AbortSignal.any([signal, AbortSignal.timeout(limitMs)])
+  const details = () => (process === null ? [] : process.output.split("\n").slice(-20))
+  const stopped = new AbortController()
+  const died = process?.exited.then(({ code, signal: name }) => {
+    stopped.abort()
+    throw new TargetUnusable(
+      `the server ended ${name === null ? `with code ${code}` : `by ${name}`} before it was ready`,
+      details()
+    )
+  })
+  died?.catch(() => {})
+  const inTime = AbortSignal.any([bound, stopped.signal])
+  const attempt = async (): Promise<Introduction> => {
+    const seen: Seen = { stage: "", words: "", others: 0 }
+    for (;;) {
+      const said = await introduce(address, inTime, seen)
+      if (said !== null) return said
+      signal.throwIfAborted()
+      if (performance.now() >= until || seen.others >= MOST_OTHERS)
+        throw unusable(address, seen, limitMs, details())
+      await new Promise((resolve) => setTimeout(resolve, POLL_MS))
+    }
+  }
+  const trying = attempt()
+  trying.catch(() => {})
+  return died === undefined ? await trying : await Promise.race([trying, died])
+}
+
+interface Seen {
+  /** How far the last attempt came: nobody listens, no answer, an answer of another protocol, not ready. */
+  stage: "" | "refused" | "silent" | "other" | "not-ready"
+  words: string
+  /** Answers of another protocol so far: one may be the end of a server that was there before. */
+  others: number
+}
+
+const unusable = (
+  address: Address,
+  { stage, words }: Seen,
+  limitMs: number,
+  details: ReadonlyArray<string>
+) => {
+  const where = [address.url?.origin, address.socket].filter((one) => one != null).join(" and ")
+  const what = {
+    "": `the server was not ready within ${limitMs} ms (${where})`,
+    refused: `the server did not start: nobody listens at ${where} after ${limitMs} ms (${words})`,
+    silent: `the server hangs: it takes connections at ${where} and has not answered within ${limitMs} ms`,
+    other: `the server speaks another protocol: ${words}`,
+    "not-ready": `the server was not ready within ${limitMs} ms: ${words}`
+  }[stage]
+  return new TargetUnusable(what, details)
+}
+
+const introduce = async (address: Address, signal: AbortSignal, seen: Seen): Promise<Introduction | null> => {
+  const ready = address.url === null ? null : await askReady(address.url, signal, seen)
+  if (ready === undefined) return null
+  const ping = address.socket === null ? null : await askPing(address.socket, signal, seen)
+  return ping === undefined ? null : { ready, ping }
+}
+
+const note = (seen: Seen, stage: Seen["stage"], words: string): undefined => {
+  seen.stage = stage
+  seen.words = words.slice(0, 300)
+  if (stage === "other") seen.others += 1
+}
+
+const askReady = async (url: URL, signal: AbortSignal, seen: Seen) => {
+  try {
+    const response = await exchange(url, { target: "/ready" }, signal, new Transcript())
+    const said = response.json()
+    const { ready } = record(said)
+    if (response.status === 200 && ready === true) return record(said)
+    if (typeof ready === "boolean") return note(seen, "not-ready", response.text())
+    return note(seen, "other", `GET /ready is answered with ${response.status} ${response.text()}`)
+  } catch (error) {
+    return failed(error, signal, seen, "GET /ready")
+  }
+}
+
+const askPing = async (path: string, signal: AbortSignal, seen: Seen) => {
+  let client: SocketClient | null = null
+  try {
+    client = await SocketClient.open(path, signal, new Transcript())
+    const { payload, status } = await client.call("PING")
+    const { socket } = record(payload["protocols"])
+    if (status === "OK" && typeof socket === "string" && socket.startsWith("1.")) return payload
+    return note(seen, "other", `PING is answered with ${status} ${JSON.stringify(payload)}`)
+  } catch (error) {
+    return failed(error, signal, seen, "PING")
+  } finally {
+    client?.destroy()
+  }
+}
+
+const failed = (error: unknown, signal: AbortSignal, seen: Seen, what: string): undefined => {
+  if (signal.aborted) {
+    return note(seen, seen.stage === "refused" ? "refused" : "silent", seen.words)
+  }
+  if (error instanceof CaseFailure) {
+    return note(seen, "other", `${what}: ${error.message}`)
+  }
+  return note(seen, "refused", error instanceof Error ? error.message : String(error))
+}

@@ -1,0 +1,62 @@
+import { readdirSync, readFileSync, readlinkSync } from "node:fs"
+
+/** A process as the kernel shows it (Linux only). */
+export interface ProcessEntry {
+  readonly pid: number
+  readonly parent: number
+  readonly state: string
+  /** What with its pid tells it from another that gets the same number later. */
+  readonly startedAt: string
+}
+
+const entryOf = (pid: number): ProcessEntry | null => {
+  try {
+    const text = readFileSync(`/proc/${pid}/stat`, "latin1")
+    // the name, in brackets, may hold anything
+    const fields = text.slice(text.lastIndexOf(")") + 2).split(" ")
+    return { pid, state: fields[0] ?? "", parent: Number(fields[1]), startedAt: fields[19] ?? "" }
+  } catch {
+    return null
+  }
+}
+
+/** Everything that descends from a process, itself not included, zombies included. */
+export const descendants = (root: number): ReadonlyArray<ProcessEntry> => {
+  const all = readdirSync("/proc").flatMap((name) =>
+    /^\d+$/.test(name) ? (entryOf(Number(name)) ?? []) : []
+  )
+  const found: Array<ProcessEntry> = []
+  const parents = new Set([root])
+  for (let grown = true; grown;) {
+    grown = false
+    for (const entry of all) {
+      if (parents.has(entry.parent) && !parents.has(entry.pid)) {
+        parents.add(entry.pid)
+        found.push(entry)
+        grown = true
+      }
+    }
+  }
+  return found
+}
+
+/** Whether this very process is still there and no zombie. */
+export const isAlive = ({ pid, startedAt }: ProcessEntry): boolean => {
+  const now = entryOf(pid)
+  return now !== null && now.startedAt === startedAt && now.state !== "Z"
+}
+
+export const processOf = entryOf
+
+/** Open descriptors of a process. */
+export const descriptorCount = (pid: number): number => readdirSync(`/proc/${pid}/fd`).length
+
+/** Resident memory of a process, in bytes. */
+export const residentBytes = (pid: number): number => {
+  const line = /^VmRSS:\s+(\d+) kB/m.exec(readFileSync(`/proc/${pid}/status`, "latin1"))
+  return Number(line?.[1] ?? 0) * 1024
+}
+
+/** What its standard output leads to, for telling sockets from pipes. */
+export const linkOf = (pid: number, descriptor: number): string =>
+  readlinkSync(`/proc/${pid}/fd/${descriptor}`)
