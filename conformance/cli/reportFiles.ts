@@ -1,4 +1,5 @@
-import { mkdir, open, writeFile } from "node:fs/promises"
+import { existsSync } from "node:fs"
+import { mkdir, open, rm, writeFile } from "node:fs/promises"
 import { dirname } from "node:path"
 import type { RunResult } from "../model/Result.ts"
 import { htmlReport } from "../report/html.ts"
@@ -18,7 +19,9 @@ export const checkWritable = async (files: ReportFiles): Promise<void> => {
     if (typeof path !== "string") continue
     try {
       await mkdir(dirname(path), { recursive: true })
+      const isNew = !existsSync(path)
       await (await open(path, "a")).close()
+      if (isNew) await rm(path)
     } catch (error) {
       faults.push(
         `--${flag} ${path}: cannot be written: ${error instanceof Error ? error.message : String(error)}`

@@ -69,6 +69,8 @@ export interface CommandSpec {
    * positional arguments.
    */
   readonly alsoWrong?: (args: ReadonlyArray<string>) => Effect.Effect<ReadonlyArray<string>>
+  /** A program of its own: `run` gets what stands behind its name as it is, also `--help`. */
+  readonly own?: { readonly help: () => string }
   /** Takes arguments that were checked against this spec, in the order `flags -- positionals`. */
   readonly run: (args: ReadonlyArray<string>) => Effect.Effect<void, CliFailure>
 }

@@ -8,6 +8,7 @@ const WIDTH = 100
  * Help of one command; `path` is what one types to get there. `general`: as it is in every installation, for documents.
  */
 export const commandHelp = (path: string, spec: CommandSpec, general = false): string => {
+  if (spec.own !== undefined) return spec.own.help()
   const positionals = spec.arguments.map(({ name }) => name)
   const usage = [path, ...positionals, ...(spec.flags.length > 0 ? ["[flags]"] : [])].join(" ")
   return sections([

@@ -1,6 +1,7 @@
 import type { CommandGroup, CommandSpec } from "./CommandLine.ts"
 import { build } from "./build.ts"
 import { config } from "./config.ts"
+import { conformance } from "./conformance.ts"
 import { deploy } from "./deploy.ts"
 import { get } from "./get.ts"
 import { init } from "./init.ts"
@@ -10,7 +11,7 @@ import { serve } from "./serve.ts"
 import { versions } from "./versions.ts"
 
 /** The program's commands. */
-export const commands: ReadonlyArray<CommandSpec> = [serve, config]
+export const commands: ReadonlyArray<CommandSpec> = [serve, config, conformance]
 
 export const functions: CommandGroup = {
   name: "functions",

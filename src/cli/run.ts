@@ -13,8 +13,8 @@ import { readArguments, together } from "./readArguments.ts"
 export const runCli = (args: ReadonlyArray<string>): void => {
   surviveClosedPipes()
   const fiber = Effect.runFork(dispatch(args))
-  // The server has handlers of its own, to drain before it ends.
-  if (args[0] !== "serve") {
+  // These have handlers of their own: the server drains before it ends, the conformance suite ends what it started.
+  if (args[0] !== "serve" && args[0] !== "conformance") {
     process.once("SIGINT", () => {
       fiber.unsafeInterruptAsFork(fiber.id())
       setTimeout(() => process.exit(ExitCode.interrupted), INTERRUPTION_MS)
@@ -124,8 +124,9 @@ const runCommand = (
   path: string,
   spec: CommandSpec,
   tokens: ReadonlyArray<string>
-): Effect.Effect<void, CliFailure> =>
-  Either.match(readArguments(path, spec, tokens), {
+): Effect.Effect<void, CliFailure> => {
+  if (spec.own !== undefined) return spec.run(tokens)
+  return Either.match(readArguments(path, spec, tokens), {
     onLeft: (failure) => Effect.fail(failure),
     onRight: ({ args, faults, helpWanted }) => {
       if (helpWanted) return print(commandHelp(path, spec))
@@ -135,6 +136,7 @@ const runCommand = (
       )
     }
   })
+}
 
 const completions = (shell = ""): Effect.Effect<void, CliFailure> => {
   const script = completionScript(shell, commands, [functions])

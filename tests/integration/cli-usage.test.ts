@@ -129,7 +129,7 @@ describe.concurrent("a wrong command line", () => {
     [
       ["serve", "--workers=3"],
       "bunbase serve has no flag --workers",
-      "did you mean one of --max-workers, --max-workers-total, --warm-workers?"
+      "did you mean one of --max-workers, --max-workers-total, --warm-workers, --quickjs-spare-workers?"
     ],
     [["fn", "delete", "x"], 'there is no "bunbase fn delete" in this version', "remove its data folder"],
     [["delete", "x"], 'there is no "bunbase fn delete" in this version', "remove its data folder"],

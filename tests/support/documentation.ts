@@ -1,5 +1,7 @@
 import { fileURLToPath } from "node:url"
 import { format, resolveConfig } from "prettier"
+import { commands as conformanceCommands } from "../../conformance/cli/commands.ts"
+import { commandHelp as conformanceHelp } from "../../conformance/cli/help.ts"
 import { commandHelp, programHelp } from "../../src/cli/Help.ts"
 import { commands, examples, functions, summary } from "../../src/cli/Program.ts"
 import { defaultText } from "../../src/config/defaultText.ts"
@@ -52,6 +54,11 @@ const helpPages = (): string =>
     )
     .join("\n\n")
 
+const conformancePages = (): string =>
+  conformanceCommands
+    .map((spec) => `### ${spec.name}\n\n${block(conformanceHelp("bunbase conformance", spec))}`)
+    .join("\n\n")
+
 /** By document and name of the part. */
 export const generatedParts: ReadonlyArray<{
   readonly document: string
@@ -64,7 +71,8 @@ export const generatedParts: ReadonlyArray<{
     part: "program",
     text: () => block(programHelp(summary, commands, [functions], examples))
   },
-  { document: "cli.md", part: "commands", text: helpPages }
+  { document: "cli.md", part: "commands", text: helpPages },
+  { document: "conformance.md", part: "commands", text: conformancePages }
 ]
 
 /** The document with the part between its two marks replaced, in the project's format. */
