@@ -214,6 +214,19 @@ describe.each(guestRuntimes)("on %s", (runtime) => {
       expect(await guest.response({ path: "/text" })).toMatchObject({ text: "text" })
     })
 
+    test("is refused with RESPONSE_TOO_LARGE when its headers make the line too long", async () => {
+      const guest = await GuestProcess.ready({ bundle: functionFixture("valid/answers.js") })
+      const { bytes, headers } = await guest.response({ path: "/large-headers" })
+      expect([bytes.length, headers["x-large"]?.length]).toEqual([47 * 1024 * 1024, 500_000])
+      for (const path of ["/invalid/large-headers", "/invalid/headers-alone"]) {
+        const error = await guest.failure({ path })
+        expect([path, error.code]).toEqual([path, "RESPONSE_TOO_LARGE"])
+        expect(error.message).toContain("headers of")
+      }
+      expect(await guest.response({ path: "/text" })).toMatchObject({ text: "text" })
+      expect(guest.violations).toEqual([])
+    })
+
     test("fails with HANDLER_ERROR when its body breaks", async () => {
       const guest = await GuestProcess.ready({ bundle: functionFixture("valid/answers.js") })
       for (const [path, message] of here(broken)) {

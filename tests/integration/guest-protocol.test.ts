@@ -129,7 +129,8 @@ describe.each(guestRuntimes)("on %s", (runtime) => {
       for (const [id, payload] of [
         ["none", undefined],
         ["null", null],
-        ["text", "x"]
+        ["text", "x"],
+        ["list", []]
       ] as const) {
         guest.send({ id, type: "invoke", payload })
         expect(await guest.answer(id)).toMatchObject({ type: "error", payload: { code: "HANDLER_ERROR" } })

@@ -126,6 +126,17 @@ describe.each(guestRuntimes)("on %s", (runtime) => {
       ])
     })
 
+    test("has its own id alone, also where another one came in capitals, or its own cannot be a header", async () => {
+      const guest = await echo()
+      const forged = { "X-Invocation-Id": "forged", "x-invocation-id": "too", "x-good": "1" }
+      for (const headers of [forged, { ...forged, "x-more": ["2"] }]) {
+        const { seen } = await seenBy(guest, { id: "own", headers })
+        expect(headerOf(seen, "x-invocation-id")).toBe("own")
+        const odd = await seenBy(guest, { id: "line\nbreak", headers })
+        expect(headerOf(odd.seen, "x-invocation-id")).toBeUndefined()
+      }
+    })
+
     test("leaves out what cannot be a header, and an id that cannot", async () => {
       const guest = await echo()
       const { seen } = await seenBy(guest, {

@@ -43,23 +43,30 @@ const targetOf = (payload: InvokePayload): string => {
   return target.startsWith("/") ? target : `/${target}`
 }
 
+const INVOCATION_ID = "x-invocation-id"
+const ANY_INVOCATION_ID = /^x-invocation-id$/i
+/** In whatever case: the worker alone says what it is. */
+const isInvocationId = (name: string): boolean =>
+  name.length === INVOCATION_ID.length && (apply(regExpTest, ANY_INVOCATION_ID, [name]) as boolean)
+
 /**
  * The headers with `x-invocation-id` (and `traceparent`) put in. A map of single strings is what nearly every request
  * has, and is handed to `Request` as it is.
  */
 const headersOf = (id: string, payload: InvokePayload): Record<string, string> | Headers => {
   const { headers, trace } = payload
-  if (typeof headers !== "object" || headers === null) return { "x-invocation-id": id }
+  if (typeof headers !== "object" || headers === null) return { [INVOCATION_ID]: id }
   let plain = true
   for (const name in headers) {
     if (typeof headers[name] !== "string") {
       plain = false
       break
     }
+    if (isInvocationId(name)) delete (headers as Record<string, unknown>)[name]
   }
   if (!plain) return repeatedHeaders(id, headers, trace)
   const map = headers as Record<string, string>
-  map["x-invocation-id"] = id
+  map[INVOCATION_ID] = id
   if (typeof trace === "string") map["traceparent"] ??= trace
   return map
 }
@@ -76,13 +83,14 @@ const repeatedHeaders = (id: string, wire: WireHeaders, trace: unknown): Headers
     }
   }
   for (const name in wire) {
+    if (isInvocationId(name)) continue
     const held = wire[name]
     if (isArray(held)) for (let i = 0; i < held.length; i += 1) add(name, held[i])
     else add(name, held)
   }
   if (typeof trace === "string" && wire["traceparent"] === undefined) add("traceparent", trace)
   try {
-    apply(headersSet, headers, ["x-invocation-id", id])
+    apply(headersSet, headers, [INVOCATION_ID, id])
   } catch {
     // an id that no header can carry
   }

@@ -18,7 +18,7 @@ import {
   toBase64,
   utf8
 } from "./Intrinsics.ts"
-import { MAX_BODY_BYTES } from "../../protocol/worker/Wire.ts"
+import { HEADER_ROOM, MAX_BODY_BYTES } from "../../protocol/worker/Wire.ts"
 import { errorLine, responseLine } from "./Lines.ts"
 import { describeThrown } from "./Thrown.ts"
 
@@ -50,7 +50,7 @@ const nativeAnswer = (id: string, status: number, response: Response): string | 
   const fault = statusFault(status)
   if (fault !== null) return invalidResponse(id, fault)
   const headers = headersJson(apply(responseHeaders, response, []))
-  if (hasNoBody(status)) return responseLine(id, status, headers, NO_BODY)
+  if (hasNoBody(status)) return bareAnswer(id, status, headers)
   if (apply(responseBodyUsed, response, [])) {
     return invalidResponse(
       id,
@@ -80,13 +80,26 @@ const readAnswer = async (
   }
 }
 
+/** Whether the line would be too long for what is in the headers. */
+const isCrowded = (size: number, headers: string): boolean =>
+  size + 1.5 * headers.length > MAX_BODY_BYTES + HEADER_ROOM
+
+const tooManyHeaders = (id: string, headers: string): string =>
+  errorLine(id, "RESPONSE_TOO_LARGE", {
+    message: `the handler returned headers of ${headers.length} characters, more than the protocol carries with this body`
+  })
+
+const bareAnswer = (id: string, status: number, headers: string): string =>
+  isCrowded(0, headers) ? tooManyHeaders(id, headers) : responseLine(id, status, headers, NO_BODY)
+
 const bodyAnswer = (id: string, status: number, headers: string, body: Uint8Array | ArrayBuffer): string => {
   const size = body.byteLength
   if (size > MAX_BODY_BYTES) {
     const message = `the handler returned a body of ${size} bytes; the protocol carries ${MAX_BODY_BYTES}`
     return errorLine(id, "RESPONSE_TOO_LARGE", { message })
   }
-  if (size === 0) return responseLine(id, status, headers, NO_BODY)
+  if (size === 0) return bareAnswer(id, status, headers)
+  if (isCrowded(size, headers)) return tooManyHeaders(id, headers)
   const bytes = body instanceof NativeUint8Array ? body : new NativeUint8Array(body)
   return responseLine(id, status, headers, apply(toBase64, bytes, []) as string)
 }
@@ -167,7 +180,7 @@ const likeResponse = (id: string, value: unknown): string | Promise<string> => {
     const fault = statusFault(status)
     if (fault !== null) return invalidResponse(id, fault)
     const headers = headersJson(toHeaders(like.headers))
-    if (hasNoBody(status)) return responseLine(id, status, headers, NO_BODY)
+    if (hasNoBody(status)) return bareAnswer(id, status, headers)
     if (like.bodyUsed === true) {
       return invalidResponse(id, "the handler returned a response whose body was already used")
     }
@@ -188,7 +201,7 @@ const likeAnswer = async (
 ): Promise<string> => {
   const { arrayBuffer } = like
   const body: unknown = typeof arrayBuffer === "function" ? await apply(arrayBuffer, like, []) : like.body
-  if (body === null || body === undefined) return responseLine(id, status, headers, NO_BODY)
+  if (body === null || body === undefined) return bareAnswer(id, status, headers)
   if (typeof body === "string") return bodyAnswer(id, status, headers, utf8(body))
   if (body instanceof ArrayBuffer) return bodyAnswer(id, status, headers, body)
   if (ArrayBuffer.isView(body)) {

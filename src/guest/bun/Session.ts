@@ -181,7 +181,7 @@ export class Session {
   }
 
   #start(id: string, payload: InvokePayload): void {
-    if (typeof payload !== "object" || payload === null) {
+    if (typeof payload !== "object" || payload === null || isArray(payload)) {
       this.#outbox.send(
         errorLine(stringify(id), "HANDLER_ERROR", { message: "the invoke message has no payload" })
       )

@@ -18,6 +18,13 @@ export const MAX_LINE_BYTES = 64 * 1024 * 1024
  */
 export const MAX_BODY_BYTES = 47 * 1024 * 1024
 
+/**
+ * What the headers may come to beside the largest body: 512 Ki characters of JSON. A character of theirs takes up to two bytes
+ * of a line, as much as one and a half of a body do in base64, and is counted so: where a body's bytes and one and a half times
+ * the headers' characters are more than this and MAX_BODY_BYTES together, a worker answers RESPONSE_TOO_LARGE as well.
+ */
+export const HEADER_ROOM = 768 * 1024
+
 /** What a 1.1 worker may announce in `ready`. */
 export const FEATURES = ["concurrency", "cancel", "stream", "ping", "load", "call", "fork"] as const
 export type Feature = (typeof FEATURES)[number]

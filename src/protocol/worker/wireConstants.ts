@@ -2,6 +2,7 @@ import {
   ERROR_CODES,
   EXIT_CODES,
   FEATURES,
+  HEADER_ROOM,
   LOG_LEVELS,
   MAX_BODY_BYTES,
   MAX_LINE_BYTES,
@@ -45,5 +46,7 @@ export type Feature =${union(FEATURES)}
 
 /** Bytes. */
 export const MAX_BODY_BYTES = ${MAX_BODY_BYTES}
+/** Beside the largest body; a character of the headers' JSON counts one and a half. */
+export const HEADER_ROOM = ${HEADER_ROOM}
 export const EXIT = { ${exits.map(([name, code]) => `${name}: ${code}`).join(", ")} } as const
 `

@@ -4,7 +4,7 @@ import { append, ownField, slice } from "../webidl/primordials.ts"
 import { inheritEnvironment, replaceEnvironment } from "./environment.ts"
 import { forbidEvaluation } from "./evaluation.ts"
 import { type Handler, loadBundle, type Loaded } from "./handler.ts"
-import { setPrototypeOf, stringify } from "./intrinsics.ts"
+import { isArray, setPrototypeOf, stringify } from "./intrinsics.ts"
 import * as invocations from "./invocations.ts"
 import { confess } from "./journal.ts"
 import { bareErrorLine, errorLine, featureList, pongLine, readyLine } from "./lines.ts"
@@ -177,7 +177,7 @@ const onInvoke = (id: string, payload: InvokePayload): void => {
 }
 
 const invoke = (id: string, payload: InvokePayload): void => {
-  if (typeof payload !== "object" || payload === null) {
+  if (typeof payload !== "object" || payload === null || isArray(payload)) {
     native.send(errorLine(stringify(id), "HANDLER_ERROR", { message: "the invoke message has no payload" }))
   } else if (!invocations.start(id, payload)) {
     native.note(`invocation ${slice(id, 0, NOTE_CHARS)} is in flight already: the second one is passed over`)

@@ -1,5 +1,6 @@
 import {
   type Answer,
+  bareAnswer,
   bodyAnswer,
   consumeBytes,
   extractBody,
@@ -86,7 +87,7 @@ export const likeResponse = (value: unknown): Answer | Promise<Answer> => {
     const fault = statusFault(status)
     if (fault !== null) return fault
     const headers = anyHeaders(like.headers).toJson()
-    if (hasNoBody(status)) return { status, headers, body: null }
+    if (hasNoBody(status)) return bareAnswer(status, headers)
     if (like.bodyUsed === true) {
       return { fault: "the handler returned a response whose body was already used" }
     }
@@ -99,7 +100,7 @@ export const likeResponse = (value: unknown): Answer | Promise<Answer> => {
 const likeAnswer = async (status: number, headers: string, like: ResponseLike): Promise<Answer> => {
   const { arrayBuffer } = like
   const body: unknown = typeof arrayBuffer === "function" ? await apply(arrayBuffer, like, []) : like.body
-  if (body === null || body === undefined) return { status, headers, body: null }
+  if (body === null || body === undefined) return bareAnswer(status, headers)
   const bytes = bytesOfSource(body)
   if (bytes !== null) return bodyAnswer(status, headers, bytes)
   if (typeof body !== "object" && typeof body !== "string") {

@@ -1,4 +1,4 @@
-import { MAX_BODY_BYTES } from "../wire/constants.ts"
+import { HEADER_ROOM, MAX_BODY_BYTES } from "../wire/constants.ts"
 import { native } from "bunbase:core"
 import type { AbortSignal } from "../events/AbortSignal.ts"
 import { Body, consumeBytes } from "./Body.ts"
@@ -94,7 +94,7 @@ export const responseParts = (value: unknown): Answer | Promise<Answer> => {
   const fault = statusFault(status)
   if (fault !== null) return fault
   const headers = state.list.toJson()
-  if (body === null || hasNoBody(status)) return { status, headers, body: null }
+  if (body === null || hasNoBody(status)) return bareAnswer(status, headers)
   if (body.disturbed) {
     return {
       fault: "the handler returned a Response whose body was already used; return a new one each time"
@@ -120,10 +120,25 @@ export const statusFault = (status: number): Fault | null => {
   }
 }
 
-export const bodyAnswer = (status: number, headers: string, body: Uint8Array): Answer =>
-  body.length > MAX_BODY_BYTES
-    ? {
-        fault: `the handler returned a body of ${body.length} bytes; the protocol carries ${MAX_BODY_BYTES}`,
-        tooLarge: true
-      }
-    : { status, headers, body: body.length === 0 ? null : body }
+/** Whether the line would be too long for what is in the headers. */
+const isCrowded = (size: number, headers: string): boolean =>
+  size + 1.5 * headers.length > MAX_BODY_BYTES + HEADER_ROOM
+
+const tooManyHeaders = (headers: string): Fault => ({
+  fault: `the handler returned headers of ${headers.length} characters, more than the protocol carries with this body`,
+  tooLarge: true
+})
+
+export const bareAnswer = (status: number, headers: string): Answer =>
+  isCrowded(0, headers) ? tooManyHeaders(headers) : { status, headers, body: null }
+
+export const bodyAnswer = (status: number, headers: string, body: Uint8Array): Answer => {
+  if (body.length > MAX_BODY_BYTES) {
+    return {
+      fault: `the handler returned a body of ${body.length} bytes; the protocol carries ${MAX_BODY_BYTES}`,
+      tooLarge: true
+    }
+  }
+  if (body.length === 0) return bareAnswer(status, headers)
+  return isCrowded(body.length, headers) ? tooManyHeaders(headers) : { status, headers, body }
+}

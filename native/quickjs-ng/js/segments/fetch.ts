@@ -14,6 +14,7 @@ export { CACHES, CREDENTIALS, MODES, POLICIES, REDIRECTS, RequestState } from ".
 export { makeResponse, ResponseState } from "../fetch/Response.ts"
 export {
   type Answer,
+  bareAnswer,
   bodyAnswer,
   bytesFromWire,
   hasNoBody,

@@ -14,4 +14,6 @@ export type Feature = "concurrency" | "cancel" | "stream" | "ping" | "load" | "c
 
 /** Bytes. */
 export const MAX_BODY_BYTES = 49283072
+/** Beside the largest body; a character of the headers' JSON counts one and a half. */
+export const HEADER_ROOM = 786432
 export const EXIT = { load: 1, memory: 12, protocol: 70 } as const
