@@ -23,7 +23,7 @@ export const probeTarget = async (
   try {
     session = target.start(
       { function: "hello" },
-      { signal, folder, owns, transcript, seed: 0, ranProperties: () => {} }
+      { signal, folder, owns, transcript, seed: 0, ranProperties: () => {}, observe: () => {} }
     )
   } catch (error) {
     throw new TargetUnusable(`the worker cannot be started: ${wordsOf(error)}`)
