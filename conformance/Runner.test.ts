@@ -49,9 +49,10 @@ describe("the runner", () => {
   it("says of each case whether it passed, and what it saw where it did not", async () => {
     const result = await run(
       fakeSuite([
-        fakeCase("a/good", (target, { transcript, ranProperties }) => {
+        fakeCase("a/good", (target, { observe, transcript, ranProperties }) => {
           transcript.add("suite", target.greeting)
           ranProperties(100)
+          observe("after 7 ms")
         }),
         fakeCase("a/bad", (_, { transcript }) => {
           transcript.add("target", "hi")
@@ -70,10 +71,10 @@ describe("the runner", () => {
       available: 3,
       interrupted: false
     })
-    expect(result.cases.map(({ id, propertyRuns }) => [id, propertyRuns])).toEqual([
-      ["worker/a/good", 100],
-      ["worker/a/bad", 0],
-      ["worker/a/broken", 0]
+    expect(result.cases.map(({ id, observed, propertyRuns }) => [id, propertyRuns, observed])).toEqual([
+      ["worker/a/good", 100, ["after 7 ms"]],
+      ["worker/a/bad", 0, undefined],
+      ["worker/a/broken", 0, undefined]
     ])
     expect(verdictOf(result, "a/good")).toEqual({ _tag: "Passed" })
     expect(verdictOf(result, "a/bad")).toEqual({

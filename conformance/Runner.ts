@@ -175,6 +175,7 @@ const runCase = async <Target>(
   const reason = whyNotApplicable(one, started.facts, options.requirements)
   const began = performance.now()
   let propertyRuns = 0
+  const observed: Array<string> = []
   const resultOf = (verdict: Verdict): CaseResult => ({
     id: one.id,
     title: one.title,
@@ -182,7 +183,8 @@ const runCase = async <Target>(
     source: one.source,
     verdict,
     durationMs: performance.now() - began,
-    propertyRuns
+    propertyRuns,
+    ...(observed.length === 0 ? {} : { observed })
   })
   if (reason !== null) return resultOf({ _tag: "NotApplicable", reason })
 
@@ -201,6 +203,10 @@ const runCase = async <Target>(
         folder,
         ranProperties: (count) => {
           propertyRuns += count
+        },
+        observe: (what) => {
+          observed.push(what)
+          transcript.add("note", what)
         },
         owns: groups.owns
       })

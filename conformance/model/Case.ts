@@ -25,6 +25,8 @@ export interface CaseContext extends Processes {
   readonly folder: string
   /** Counts runs of properties for the report. */
   readonly ranProperties: (count: number) => void
+  /** A figure, or what became of a fault, in words: the report has it also where the case passes. */
+  readonly observe: (what: string) => void
 }
 
 /**

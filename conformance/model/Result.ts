@@ -24,6 +24,8 @@ export interface CaseResult {
   readonly durationMs: number
   /** Runs of its properties; 0 for a plain case. */
   readonly propertyRuns: number
+  /** What it measured and saw, in words; absent where it says nothing. */
+  readonly observed?: ReadonlyArray<string>
 }
 
 /**

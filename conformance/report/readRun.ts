@@ -43,7 +43,8 @@ const Run = Schema.Struct({
       source: Schema.String,
       verdict: Verdict,
       durationMs: Schema.Number,
-      propertyRuns: Schema.Number
+      propertyRuns: Schema.Number,
+      observed: optional(Schema.Array(Schema.String))
     })
   ),
   requirements: Schema.Array(
