@@ -89,6 +89,24 @@ export class ForkedWorker {
     return this.#lines.next()
   }
 
+  /** Reads nothing more, until `resume`. */
+  pause(): void {
+    this.#socket.pause()
+  }
+
+  resume(): void {
+    this.#socket.resume()
+  }
+
+  /** Reads on a piece at a time, each in a turn of the event loop of its own. */
+  readSlowly(): void {
+    this.#socket.on("data", () => {
+      this.#socket.pause()
+      setImmediate(() => this.#socket.resume())
+    })
+    this.#socket.resume()
+  }
+
   /** Loads a bundle and gives what was said to it. */
   load(bundle: string, more: object = {}): Promise<Message | null> {
     this.send("load", { bundle_path: bundle, handler: "", env: {}, ...more })

@@ -14,8 +14,10 @@ export interface Native {
   flush(): void
   /** One line: `head`, the bytes in base64, `tail`. */
   sendResponse(head: string, body: Uint8Array | null, tail: string): void
-  /** Bytes that the host has not taken yet. */
-  queuedBytes(): number
+  /** Whether the host leaves more than 8 MiB unread, which are outside of the function's memory limit. */
+  isClogged(): boolean
+  /** The hook `drained` is called, once, as soon as the host has read on. */
+  whenDrained(): void
   /** Ends the process as soon as the host has everything, after 500 ms at the latest. */
   flushThenExit(code: number): void
   /** A line for the host's operator, on standard error. */

@@ -26,7 +26,7 @@ void bb_vm_close(void);
 /* Takes over what the core's module exports for the session. */
 bool bb_vm_take_hooks(JSValueConst core);
 enum bb_hook { BB_HOOK_START, BB_HOOK_MESSAGE, BB_HOOK_UNCAUGHT, BB_HOOK_REJECTION, BB_HOOK_INTERRUPTED, BB_HOOK_EXHAUSTED,
-    BB_HOOK_FORKED, BB_HOOK_ZYGOTE, BB_HOOK_REFUSED, BB_HOOK_COUNT };
+    BB_HOOK_FORKED, BB_HOOK_ZYGOTE, BB_HOOK_REFUSED, BB_HOOK_DRAINED, BB_HOOK_COUNT };
 /* Calls a hook; whatever it throws is reported. */
 void bb_vm_hook(enum bb_hook hook, int argc, JSValueConst *argv);
 /* Calls a function as a task of its own: what it throws is reported as uncaught. Consumes nothing. */
@@ -76,6 +76,8 @@ void bb_loop_run(void) __attribute__((noreturn));
 void bb_loop_flush(void);
 /* Ends once the output is taken, at the latest after BB_FLUSH_MS. */
 void bb_loop_flush_then_exit(int code);
+/* Calls the hook `drained` as soon as the output is not clogged any more. */
+void bb_loop_when_drained(void);
 /* Whether the process only waits for its output to be taken; whether it has waited long enough. */
 bool bb_loop_is_ending(void);
 bool bb_loop_is_over(void);
@@ -86,8 +88,15 @@ uint64_t bb_now_us(void);
 
 /* wire.c: lines in, lines out. */
 void bb_wire_reset(void);
-/* Bytes of the host, however cut. Calls `bb_session_line` for each line. */
+/* Bytes of the host, however cut. Calls `bb_session_line` for each line, and leaves lines lying while the output is clogged. */
 void bb_wire_push(const uint8_t *bytes, size_t length);
+/* Takes the lines that were left lying; whether there was one to take. */
+bool bb_wire_lines(void);
+/*
+ * Whether the host leaves more unread than may be kept for it. What is on its way to the host is outside of the function's
+ * memory limit: until the host has read on, nothing is taken from it, and what is large is not sent.
+ */
+bool bb_wire_is_clogged(void);
 /* Appends to the output. */
 void bb_wire_send(const char *bytes, size_t length);
 /* Room at the end of the output for `length` bytes, which count as sent. */

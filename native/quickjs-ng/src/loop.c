@@ -27,6 +27,7 @@ static int in_fd = -1, out_fd = -1;
 static int input_events, output_events;
 /* Files take and give everything at once: there is nothing to wait for, and the kernel cannot wait for them. */
 static bool in_is_file, out_is_file;
+static bool tell_drained;
 static int exit_code = -1;
 static char *zygote_path;
 static uint64_t exit_by;
@@ -67,6 +68,11 @@ bool bb_loop_is_over(void)
     return exit_code >= 0 && bb_now_us() > exit_by;
 }
 
+void bb_loop_when_drained(void)
+{
+    tell_drained = true;
+}
+
 static void on_readable(uv_poll_t *handle, int status, int events);
 static void on_writable(uv_poll_t *handle, int status, int events);
 
@@ -76,25 +82,36 @@ void bb_loop_flush(void)
         bb_exit_now(0);
 }
 
+static void watch(uv_poll_t *handle, int events, uv_poll_cb callback)
+{
+    if (events != 0)
+        uv_poll_start(handle, events, callback);
+    else
+        uv_poll_stop(handle);
+}
+
+/* A host that does not read is not heard either: it cannot make the output grow without end. */
 static void flush(void)
 {
-    int wanted;
+    int reading, writing;
     bb_loop_flush();
     if (exit_code >= 0 && (bb_wire_queued() == 0 || bb_loop_is_over()))
         bb_exit_now(exit_code);
-    wanted = bb_wire_queued() > 0 ? UV_WRITABLE : 0;
-    if (wanted == output_events)
+    writing = bb_wire_queued() > 0 ? UV_WRITABLE : 0;
+    reading = bb_wire_is_clogged() ? 0 : UV_READABLE;
+    if (writing == output_events && reading == input_events)
         return;
-    output_events = wanted;
-    if (out_is_file) {
-        return;
-    } else if (in_fd == out_fd) {
-        uv_poll_start(&input, input_events | wanted, on_readable);
-    } else if (wanted) {
-        uv_poll_start(&output, wanted, on_writable);
+    if (in_fd == out_fd) {
+        if (!in_is_file)
+            watch(&input, reading | writing, on_readable);
     } else {
-        uv_poll_stop(&output);
+        if (!in_is_file && reading != input_events)
+            watch(&input, reading, on_readable);
+        if (!out_is_file && writing != output_events)
+            watch(&output, writing, on_writable);
     }
+    input_events = reading;
+    output_events = writing;
 }
 
 static void on_writable(uv_poll_t *handle, int status, int events)
@@ -115,7 +132,7 @@ static void on_readable(uv_poll_t *handle, int status, int events)
         flush();
     /* libuv stops at an error; what came before it, and the end, are still to be read */
     if (status < 0)
-        uv_poll_start(&input, input_events | (in_fd == out_fd ? output_events : 0), on_readable);
+        watch(&input, input_events | (in_fd == out_fd ? output_events : 0), on_readable);
     if (status == 0 && (events & (UV_READABLE | UV_DISCONNECT)) == 0)
         return;
     read_input();
@@ -124,7 +141,7 @@ static void on_readable(uv_poll_t *handle, int status, int events)
 static void read_input(void)
 {
     static uint8_t chunk[CHUNK];
-    for (int i = 0; i < CHUNKS_PER_TURN; i++) {
+    for (int i = 0; i < CHUNKS_PER_TURN && !bb_wire_is_clogged(); i++) {
         ssize_t length = read(in_fd, chunk, sizeof(chunk));
         if (length > 0) {
             bb_wire_push(chunk, (size_t)length);
@@ -215,7 +232,7 @@ static void close_loop(void)
         uv_close((uv_handle_t *)&output, NULL);
     uv_run(&loop, UV_RUN_DEFAULT);
     uv_loop_close(&loop);
-    output_events = 0;
+    input_events = output_events = 0;
 }
 
 static void turn_into_zygote(void)
@@ -243,9 +260,18 @@ void bb_loop_run(void)
         flush();
         if (idle && zygote_path != NULL)
             turn_into_zygote();
-        if (in_is_file) {
-            read_input();
-            idle = false;
+        if (!bb_wire_is_clogged()) {
+            if (tell_drained) {
+                tell_drained = false;
+                bb_vm_hook(BB_HOOK_DRAINED, 0, NULL);
+                idle = false;
+            }
+            if (bb_wire_lines())
+                idle = false;
+            if (in_is_file) {
+                read_input();
+                idle = false;
+            }
         }
         arm();
         uv_run(&loop, idle ? UV_RUN_ONCE : UV_RUN_NOWAIT);

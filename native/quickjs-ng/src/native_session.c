@@ -6,6 +6,8 @@
 /* Notes about lines that are no messages: more are only counted. */
 #define MAX_NOTES 100
 #define NOTE_BYTES 200
+/* Answers leave together at the end of the turn, but for large ones. */
+#define FLUSH_BYTES (256u * 1024)
 
 static unsigned notes;
 
@@ -119,15 +121,27 @@ static JSValue send_response(JSContext *ctx, JSValueConst this, int argc, JSValu
     JS_FreeCString(ctx, head);
     JS_FreeCString(ctx, tail);
     *bb_wire_room(1) = '\n';
+    if (bb_wire_queued() > FLUSH_BYTES)
+        bb_loop_flush();
     return JS_UNDEFINED;
 }
 
-static JSValue queued_bytes(JSContext *ctx, JSValueConst this, int argc, JSValueConst *argv)
+static JSValue is_clogged(JSContext *ctx, JSValueConst this, int argc, JSValueConst *argv)
 {
     (void)this;
     (void)argc;
     (void)argv;
-    return JS_NewInt64(ctx, (int64_t)bb_wire_queued());
+    return JS_NewBool(ctx, bb_wire_is_clogged());
+}
+
+static JSValue when_drained(JSContext *ctx, JSValueConst this, int argc, JSValueConst *argv)
+{
+    (void)ctx;
+    (void)this;
+    (void)argc;
+    (void)argv;
+    bb_loop_when_drained();
+    return JS_UNDEFINED;
 }
 
 static JSValue flush_then_exit(JSContext *ctx, JSValueConst this, int argc, JSValueConst *argv)
@@ -263,7 +277,8 @@ static const JSCFunctionListEntry functions[] = {
     JS_CFUNC_DEF("send", 1, send),
     JS_CFUNC_DEF("flush", 0, flush),
     JS_CFUNC_DEF("sendResponse", 3, send_response),
-    JS_CFUNC_DEF("queuedBytes", 0, queued_bytes),
+    JS_CFUNC_DEF("isClogged", 0, is_clogged),
+    JS_CFUNC_DEF("whenDrained", 0, when_drained),
     JS_CFUNC_DEF("flushThenExit", 1, flush_then_exit),
     JS_CFUNC_DEF("note", 1, note),
     JS_CFUNC_DEF("now", 0, now),

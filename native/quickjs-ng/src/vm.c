@@ -12,7 +12,7 @@ JSRuntime *bb_rt;
 JSContext *bb_ctx;
 
 static const char *const hook_names[BB_HOOK_COUNT] = {
-    "start", "message", "uncaught", "rejection", "interrupted", "exhausted", "forked", "zygote", "refused"
+    "start", "message", "uncaught", "rejection", "interrupted", "exhausted", "forked", "zygote", "refused", "drained"
 };
 static JSValue hooks[BB_HOOK_COUNT];
 static JSAtom deadline_atom;

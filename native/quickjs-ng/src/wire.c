@@ -10,6 +10,8 @@
 /* Buffers that grew past this for one line are given back after it. */
 #define KEPT (256u * 1024)
 #define FIRST (16u * 1024)
+/* While the host leaves more than this unread, it is not listened to, and what is large waits. */
+#define BACKLOG (8u * 1024 * 1024)
 
 struct buffer {
     uint8_t *bytes;
@@ -17,7 +19,7 @@ struct buffer {
 };
 
 static struct buffer in, out;
-/* Up to here there is no newline in `in`. */
+/* Up to here there is no newline in `in`, from its start on. */
 static size_t searched;
 
 static void no_memory(void)
@@ -39,7 +41,7 @@ static void reserve(struct buffer *buffer, size_t more)
         size_t room = buffer->room < FIRST ? FIRST : buffer->room;
         uint8_t *moved;
         while (room < wanted)
-            room *= 2;
+            room += room < KEPT ? room : room / 4;
         moved = malloc(room);
         if (moved == NULL)
             no_memory();
@@ -81,36 +83,42 @@ static void oversize(void)
 
 void bb_wire_push(const uint8_t *bytes, size_t length)
 {
-    size_t offset = searched;
     size_t before = in.start;
     reserve(&in, length);
     if (in.start != before)
-        offset -= before;
+        searched -= before;
     memcpy(in.bytes + in.end, bytes, length);
     in.end += length;
-    if (offset < in.start)
-        offset = in.start;
-    for (;;) {
+    bb_wire_lines();
+}
+
+bool bb_wire_lines(void)
+{
+    bool some = false;
+    while (in.start < in.end && !bb_wire_is_clogged()) {
         uint8_t *line = in.bytes + in.start;
-        uint8_t *newline = memchr(in.bytes + offset, '\n', in.end - offset);
+        uint8_t *newline = memchr(in.bytes + searched, '\n', in.end - searched);
         size_t size;
-        if (newline == NULL)
-            break;
+        if (newline == NULL) {
+            searched = in.end;
+            if (in.end - in.start > BB_MAX_LINE_BYTES)
+                oversize();
+            return some;
+        }
         size = (size_t)(newline - line);
         if (size > BB_MAX_LINE_BYTES)
             oversize();
         *newline = 0;
         in.start += size + 1;
-        offset = in.start;
+        searched = in.start;
+        some = true;
         bb_session_line(line, size);
     }
-    searched = in.end;
-    if (in.end - in.start > BB_MAX_LINE_BYTES)
-        oversize();
     if (in.start == in.end) {
         emptied(&in);
         searched = 0;
     }
+    return some;
 }
 
 uint8_t *bb_wire_room(size_t length)
@@ -130,6 +138,14 @@ void bb_wire_send(const char *bytes, size_t length)
 size_t bb_wire_queued(void)
 {
     return out.end - out.start;
+}
+
+bool bb_wire_is_clogged(void)
+{
+    if (bb_wire_queued() <= BACKLOG)
+        return false;
+    bb_loop_flush();
+    return bb_wire_queued() > BACKLOG;
 }
 
 bool bb_wire_flush(int descriptor)

@@ -5,6 +5,7 @@ import type { Handler } from "./handler.ts"
 import { type ErrorCode, EXIT } from "../wire/constants.ts"
 import { ownField } from "../webidl/primordials.ts"
 import { hardenedMap } from "../webidl/hardenedMap.ts"
+import { keepsUp, sendInTurn, takeBack } from "./backlog.ts"
 import { NativeDOMException, stringify, whenAwaited, whenOwnSettled } from "./intrinsics.ts"
 import { bareErrorLine, type ErrorFields, errorLine, RESPONSE_TAIL, responseHead } from "./lines.ts"
 import { native } from "./native.ts"
@@ -193,10 +194,23 @@ const send = (invocation: Invocation, parts: Parts): void => {
     const code = ownField(parts, "tooLarge") === true ? "RESPONSE_TOO_LARGE" : "INVALID_RESPONSE"
     return fail(invocation, code, { message: fault })
   }
+  const { status, headers, body } = parts as Exclude<Parts, { readonly fault: string }>
+  const head = responseHead(invocation.quotedId, status, headers)
+  if (keepsUp()) return respond(invocation, head, body)
+  sendInTurn(invocation, () => {
+    try {
+      respond(invocation, head, body)
+    } catch (thrown) {
+      threw(invocation, thrown)
+    }
+  })
+}
+
+/** What is cancelled, or was while it waited for the host to read, is answered so. */
+const respond = (invocation: Invocation, head: string, body: Uint8Array | null): void => {
   if (invocation.cancelled !== null) return fail(invocation, "CANCELLED", { message: invocation.cancelled })
   if (invocation.answered) return
-  const { status, headers, body } = parts as Exclude<Parts, { readonly fault: string }>
-  native.sendResponse(responseHead(invocation.quotedId, status, headers), body, RESPONSE_TAIL)
+  native.sendResponse(head, body, RESPONSE_TAIL)
   done(invocation)
 }
 
@@ -234,6 +248,7 @@ const done = (invocation: Invocation): void => {
   // what it left running has had its answer in time, or is late and has to end
   if (invocation.cancelled === null) invocation.deadline = Number.POSITIVE_INFINITY
   inFlight.delete(invocation.id)
+  takeBack(invocation)
   if (inFlight.size === 0 && onIdle !== null) {
     const callback = onIdle
     onIdle = null

@@ -1,4 +1,4 @@
-import { hostIsDeaf, invocationId, native } from "bunbase:core"
+import { hostIsDeaf, invocationId, native, sendInTurn, takeBack } from "bunbase:core"
 import type { AbortSignal } from "../events/AbortSignal.ts"
 import {
   Body,
@@ -48,41 +48,6 @@ export const hostResult = (result: HostResult): void => {
   if (settle === undefined) return
   inFlight.delete(result.call_id)
   settle(result)
-}
-
-/**
- * While the host leaves more than this unread, calls wait, with their bodies in the function's own memory: lines on their
- * way to the host are outside of its limit.
- */
-const MAX_BACKLOG_BYTES = 8 * 1024 * 1024
-/** How often is looked whether the host has read on. */
-const LOOK_MS = 1
-
-const held = hardenedMap<string, () => void>()
-let looking = false
-
-/** Sends what is held, in order, as far as the host keeps up. */
-const look = (): void => {
-  looking = false
-  native.flush()
-  held.forEach((send, call) => {
-    if (native.queuedBytes() > MAX_BACKLOG_BYTES) return
-    held.delete(call)
-    send()
-  })
-  watch()
-}
-
-const watch = (): void => {
-  if (looking || held.size === 0) return
-  looking = true
-  native.runWith(undefined, () => native.setTimer(LOOK_MS, look))
-}
-
-const sendInTurn = (call: string, send: () => void): void => {
-  if (held.size === 0 && native.queuedBytes() <= MAX_BACKLOG_BYTES) return send()
-  held.set(call, send)
-  watch()
 }
 
 const sendCall = (invocation: string, payload: object): void =>
@@ -169,8 +134,8 @@ const callHost = (
       }
     })
     aborted(() => {
-      // the host never heard of what is still held
-      if (inFlight.delete(call_id) && !held.delete(call_id)) sendCall(invocation, { call_id, name: "abort" })
+      // the host never heard of what still waits
+      if (inFlight.delete(call_id) && !takeBack(call_id)) sendCall(invocation, { call_id, name: "abort" })
     })
     const headers = wireHeaders(request.list)
     sendInTurn(call_id, () =>

@@ -9,6 +9,7 @@ import { installScope } from "../core/scope.ts"
 import { uncaught } from "../core/session.ts"
 import { clearInterval, clearTimeout, setInterval, setTimeout } from "../core/timers.ts"
 
+export { drained, sendInTurn, takeBack } from "../core/backlog.ts"
 export { native } from "../core/native.ts"
 export { giveUp as exhausted, interrupted, invocationId, speaker } from "../core/invocations.ts"
 export { forked, hostIsDeaf, message, refused, rejection, start, uncaught, zygote } from "../core/session.ts"
