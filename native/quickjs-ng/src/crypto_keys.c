@@ -68,13 +68,17 @@ static JSValue key_parts(JSContext *ctx, const struct curve *curve, const EC_KEY
     if (length == 0) return bb_crypto_failed(ctx, "the public key could not be computed");
     JSValue parts = JS_NewObject(ctx);
     if (JS_IsException(parts)) return parts;
-    JS_SetPropertyStr(ctx, parts, "publicKey", bb_crypto_result(ctx, point, length));
+    /* defined, not set: a function may have put setters of these names on Object.prototype */
+    bool good = JS_DefinePropertyValueStr(ctx, parts, "publicKey", bb_crypto_result(ctx, point, length), JS_PROP_C_W_E) >= 0;
     const BIGNUM *number = bb_crypto.EC_KEY_get0_private_key(key);
-    if (number != NULL && bb_crypto.BN_bn2binpad(number, scalar, curve->field_bytes) == curve->field_bytes) {
-        JS_SetPropertyStr(ctx, parts, "privateKey", bb_crypto_result(ctx, scalar, (size_t)curve->field_bytes));
+    if (good && number != NULL && bb_crypto.BN_bn2binpad(number, scalar, curve->field_bytes) == curve->field_bytes) {
+        good = JS_DefinePropertyValueStr(ctx, parts, "privateKey", bb_crypto_result(ctx, scalar, (size_t)curve->field_bytes),
+                                         JS_PROP_C_W_E) >= 0;
     }
     explicit_bzero(scalar, sizeof scalar);
-    return parts;
+    if (good) return parts;
+    JS_FreeValue(ctx, parts);
+    return JS_EXCEPTION;
 }
 
 /* ecGenerate(curve) */

@@ -3,7 +3,7 @@ import type { Algorithm, Format, KeyData, Params } from "./Algorithm.ts"
 import { bytesOf, required, unsignedLong } from "./convert.ts"
 import { type CryptoKey, type KeyState, makeKey, type Usage } from "./CryptoKey.ts"
 import { notSupported, operationError, syntaxError } from "./failure.ts"
-import { hashBytes } from "./hashes.ts"
+import { blockBytes, hashBytes } from "./hashes.ts"
 import { hashMember } from "./normalize.ts"
 import { type HashName, lib } from "./native.ts"
 import { checkUsages } from "./secretKey.ts"
@@ -68,8 +68,11 @@ export const HKDF: Algorithm = {
   keyLength: () => null
 }
 
-/** Nothing else runs meanwhile, and no deadline ends it: this many take a few seconds. */
-const MAX_ITERATIONS = 10_000_000
+/**
+ * Nothing else runs meanwhile, and a deadline that passes ends it afterwards only: this many take a few seconds. A round is an
+ * iteration for one piece of the result, of the hash's length; each piece takes the whole salt in as well.
+ */
+const MAX_ROUNDS = 10_000_000
 
 interface Pbkdf2Params extends HkdfParams {
   readonly iterations: number
@@ -89,8 +92,14 @@ export const PBKDF2: Algorithm = {
     const length = wholeBytes(bits)
     const { hash, salt, iterations } = params as unknown as Pbkdf2Params
     if (iterations === 0) throw operationError("PBKDF2 needs at least one iteration")
-    if (iterations > MAX_ITERATIONS)
-      throw operationError(`PBKDF2 makes at most ${MAX_ITERATIONS} iterations at once, not ${iterations}`)
+    const pieces = Math.ceil(length / hashBytes(hash.name))
+    const rounds = pieces * (iterations + Math.floor(salt.length / blockBytes(hash.name)))
+    if (iterations > MAX_ROUNDS || rounds > MAX_ROUNDS) {
+      const all = iterations > MAX_ROUNDS ? iterations : rounds
+      throw operationError(
+        `PBKDF2 makes at most ${MAX_ROUNDS} iterations at once, over all pieces of its result, not ${all}`
+      )
+    }
     if (length === 0) return new Uint8Array(0)
     return lib().pbkdf2(hash.name, key.material, salt, iterations, length)
   },
