@@ -60,6 +60,9 @@ describe("the runner", () => {
         }),
         fakeCase("a/broken", () => {
           throw new RangeError("of its own")
+        }),
+        fakeCase("a/dead", () => {
+          throw new TargetUnusable("it died at once", ["exit code 7"])
         })
       ])
     )
@@ -67,14 +70,15 @@ describe("the runner", () => {
       target: "fake",
       suite: "worker",
       seed: 1,
-      chosen: 3,
-      available: 3,
+      chosen: 4,
+      available: 4,
       interrupted: false
     })
     expect(result.cases.map(({ id, observed, propertyRuns }) => [id, propertyRuns, observed])).toEqual([
       ["worker/a/good", 100, ["after 7 ms"]],
       ["worker/a/bad", 0, undefined],
-      ["worker/a/broken", 0, undefined]
+      ["worker/a/broken", 0, undefined],
+      ["worker/a/dead", 0, undefined]
     ])
     expect(verdictOf(result, "a/good")).toEqual({ _tag: "Passed" })
     expect(verdictOf(result, "a/bad")).toEqual({
@@ -84,6 +88,7 @@ describe("the runner", () => {
       observed: "hi",
       transcript: [{ at: expect.any(Number), voice: "target", text: "hi" }]
     })
+    expect(verdictOf(result, "a/dead")).toMatchObject({ message: "it died at once\nexit code 7" })
     expect(verdictOf(result, "a/broken")).toMatchObject({
       message: expect.stringMatching(/RangeError: of its own\n.*Runner\.test/s)
     })

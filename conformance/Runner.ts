@@ -250,6 +250,9 @@ const after = (ms: number): Promise<false> =>
 
 const failed = (error: unknown, transcript: Transcript): Verdict => {
   const lines = { transcript: transcript.lines() }
+  if (error instanceof TargetUnusable) {
+    return { _tag: "Failed", message: [error.message, ...error.details].join("\n"), ...lines }
+  }
   if (!(error instanceof CaseFailure)) return { _tag: "Failed", message: wordsOf(error), ...lines }
   const { expected, message, observed, requirements } = error
   return {

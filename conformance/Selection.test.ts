@@ -100,4 +100,20 @@ describe("what is run", () => {
     expect(refusal).toBeInstanceOf(UnknownNames)
     expect(refusal).toMatchObject({ lines })
   })
+
+  it("is refused where a case that is code has an id twice, or checks what there is not", () => {
+    const wrong = [
+      ...cases,
+      fakeCase("ping/pong", undefined, { source: "again.ts:3" }),
+      fakeCase("ping/other", undefined, { requirements: ["WP-999"], source: "other.ts:4" }),
+      fakeCase("ping/none", undefined, { requirements: [], source: "none.ts:5" })
+    ]
+    expect(() => select(wrong, known, ["worker"], everything)).toThrow(
+      [
+        "again.ts:3: the id worker/ping/pong is taken by cases.ts:1",
+        "other.ts:4: worker/ping/other: there is no requirement WP-999 in the specification",
+        "none.ts:5: worker/ping/none checks no requirement"
+      ].join("\n")
+    )
+  })
 })

@@ -1,3 +1,4 @@
+import { CaseFileErrors } from "./data/Mistakes.ts"
 import type { Case } from "./model/Case.ts"
 import type { Level, Requirement, Role } from "./model/Requirement.ts"
 import { didYouMean } from "./nearest.ts"
@@ -13,7 +14,7 @@ export interface Filters {
 
 export const everything: Filters = { ids: [], areas: [], levels: [] }
 
-type AnyCase = Pick<Case<never>, "id" | "requirements">
+type AnyCase = Pick<Case<never>, "id" | "requirements" | "source">
 
 export interface Selection<C extends AnyCase> {
   readonly cases: ReadonlyArray<C>
@@ -46,6 +47,7 @@ export const select = <C extends AnyCase>(
   const ours = all.filter((requirement) => requirement.roles.some((role) => roles.includes(role)))
   const ids = filters.ids.map((text) => ({ text, matches: globOf(text) }))
   const areas = filters.areas.map((area) => area.toLowerCase())
+  refuseMalformed(cases, known)
   refuseUnknown(ids, filters.areas, cases, ours, all)
 
   const fits = (one: AnyCase | null, requirement: Requirement): boolean =>
@@ -66,6 +68,23 @@ export const select = <C extends AnyCase>(
     cases: chosen,
     requirements: ours.filter((requirement) => checked.has(requirement.id) || fits(null, requirement))
   }
+}
+
+/** Files are checked when they are loaded; this finds the same mistakes in cases that are code. */
+const refuseMalformed = (cases: ReadonlyArray<AnyCase>, known: ReadonlyMap<string, Requirement>): void => {
+  const seen = new Map<string, string>()
+  const lines = cases.flatMap(({ id, requirements, source }) => {
+    const first = seen.get(id)
+    seen.set(id, source)
+    return [
+      ...(first === undefined ? [] : [`${source}: the id ${id} is taken by ${first}`]),
+      ...(requirements.length > 0 ? [] : [`${source}: ${id} checks no requirement`]),
+      ...requirements
+        .filter((one) => !known.has(one))
+        .map((one) => `${source}: ${id}: there is no requirement ${one} in the specification`)
+    ]
+  })
+  if (lines.length > 0) throw new CaseFileErrors(lines)
 }
 
 const refuseUnknown = (

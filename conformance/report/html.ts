@@ -146,7 +146,9 @@ const caseList = (cases: ReadonlyArray<MergedCase>, headings: ReadonlyArray<stri
           const marks = results.flatMap((result, index) =>
             result === null ? [] : [caseMark(result, headings.length > 1 ? `${headings[index]} ` : "")]
           )
-          return `<li><code>${escape(id)}</code> ${escape(title)} ${marks.join(" ")}</li>`
+          const seen = results.flatMap((result) => result?.observed ?? [])
+          const observed = seen.map((text) => `<div class="soft">${escape(text)}</div>`).join("")
+          return `<li><code>${escape(id)}</code> ${escape(title)} ${marks.join(" ")}${observed}</li>`
         })
         .join("")}</ul>`
 

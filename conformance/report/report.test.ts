@@ -9,6 +9,7 @@ import { escape } from "./escape.ts"
 import { htmlReport } from "./html.ts"
 import { junitReport } from "./junit.ts"
 import { mergeRuns } from "./merge.ts"
+import { SCRIPT } from "./page.ts"
 import { readRun } from "./readRun.ts"
 import { terminalReport } from "./terminal.ts"
 
@@ -27,7 +28,7 @@ const failed = caseResult("worker/invoke/twice", {
     ]
   }
 })
-const passed = caseResult("worker/invoke/once", { propertyRuns: 1_200 })
+const passed = caseResult("worker/invoke/once", { propertyRuns: 1_200, observed: ["after <7 ms>"] })
 const notFor = caseResult("worker/cancel/stops", {
   requirements: ["WP-004"],
   verdict: { _tag: "NotApplicable", reason: "the target has no cancel" }
@@ -139,6 +140,61 @@ describe("the HTML page", () => {
     expect(html).toContain("<summary>transcript (2 lines)</summary>")
     expect(html).toContain("&lt;/pre&gt;&lt;script&gt;alert(1)&lt;/script&gt;\\x1b[31m\\x00")
     expect(html.match(/<script>/g)).toHaveLength(1)
+  })
+
+  it("says what a case measured, and in how many runs", () => {
+    expect(html).toContain("✓ pass 12 ms, 1,200 property runs")
+    expect(html).toContain('<div class="soft">after &lt;7 ms&gt;</div>')
+  })
+
+  it("filters its rows by words, status, level and area", () => {
+    const rows = [
+      { status: "passed failed", level: "MUST", area: "a", text: "wp-001 answers once" },
+      { status: "untested", level: "SHOULD", area: "b", text: "wp-002 says why" }
+    ].map((dataset) => ({ dataset, hidden: false }))
+    const sections = rows.map((row) => ({ hidden: false, querySelector: () => (row.hidden ? null : row) }))
+    const heard: Record<string, () => void> = {}
+    let chosen = {}
+    const form = {
+      hidden: true,
+      addEventListener: (name: string, hear: () => void) => void (heard[name] = hear)
+    }
+    const count = { textContent: "" }
+    const found: Record<string, unknown> = { ".filter": form, "#shown": count }
+    const page = {
+      querySelector: (selector: string) => found[selector],
+      querySelectorAll: (selector: string) => (selector.startsWith("tr") ? rows : sections)
+    }
+    const FormOf = function* () {
+      yield* Object.entries({ text: "", status: "", level: "", area: "", ...chosen })
+    }
+    const Form = class {
+      [Symbol.iterator] = FormOf
+    }
+    // oxlint-disable-next-line no-new-func -- it is what the page runs
+    new Function("document", "FormData", "addEventListener", SCRIPT)(page, Form, () => {})
+    const shown = (choice: object) => {
+      chosen = choice
+      heard["input"]?.()
+      return [
+        ...rows.map(({ hidden }) => !hidden),
+        ...sections.map(({ hidden }) => !hidden),
+        count.textContent
+      ]
+    }
+    expect(form.hidden).toBe(false)
+    expect(shown({})).toEqual([true, true, true, true, "2 of 2"])
+    expect(shown({ status: "failed" })).toEqual([true, false, true, false, "1 of 2"])
+    expect(shown({ level: "SHOULD" })).toEqual([false, true, false, true, "1 of 2"])
+    expect(shown({ area: "a" })).toEqual([true, false, true, false, "1 of 2"])
+    expect(shown({ text: " WP SAYS " })).toEqual([false, true, false, true, "1 of 2"])
+    expect(shown({ text: "wp", status: "passed", level: "SHOULD" })).toEqual([
+      false,
+      false,
+      false,
+      false,
+      "0 of 2"
+    ])
   })
 
   it("loads nothing", () => {
