@@ -1,4 +1,4 @@
-import { readFileSync } from "node:fs"
+import { readdirSync, readFileSync } from "node:fs"
 import { join } from "node:path"
 import { type CaseContext, CaseFailure } from "../model/Case.ts"
 import { exchange, HttpConnection, type HttpRequest } from "./client/HttpClient.ts"
@@ -148,6 +148,20 @@ export class Door {
         ? (await this.api("GET", `/functions/${name}`)).json()
         : (await this.call("GET_FUNCTION", { function_id: name })).payload
     return view as FunctionView
+  }
+
+  /** All lines of its log files that are there now. */
+  logs(): ReadonlyArray<Readonly<Record<string, unknown>>> {
+    const folder = this.address.logsDir()
+    if (folder === null) throw new CaseFailure("the server's log files cannot be read from here")
+    const files = readdirSync(folder).filter((name) => name.endsWith(".jsonl"))
+    return files.toSorted().flatMap((name) =>
+      readFileSync(join(folder, name), "utf8")
+        .split("\n")
+        // the last line may be half written
+        .slice(0, -1)
+        .map((line) => JSON.parse(line) as Record<string, unknown>)
+    )
   }
 
   fixture(name: string): string {

@@ -1,0 +1,280 @@
+import { check } from "../check.ts"
+import { casesOf } from "../define.ts"
+import { scripted } from "../scripted/scripted.ts"
+import { isReplaced } from "./hostSupport.ts"
+
+/** What a host sends with invocations, and what becomes of them. */
+const cases = casesOf("host", ["scripted-worker", "http"])
+
+cases.add(
+  "cancel-gone",
+  "A worker is told that nobody waits any more",
+  ["WP-130"],
+  { traits: ["socket"] },
+  async (bench) => {
+    const { fn, heard } = await scripted(
+      bench,
+      (worker, args) => {
+        worker.journal(args.journal)
+        worker.on("invoke", () => {})
+        worker.on("cancel", ({ id }) => worker.send(id, "error", { message: "gone", code: "CANCELLED" }))
+      },
+      {}
+    )
+    const client = bench.keep(await fn.door.connect())
+    client.post("INVOKE", { function_id: fn.name, headers: { "x-invocation-id": "gone-1" } })
+    await fn.door.until("the invocation", () => (heard("invoke").length > 0 ? true : null))
+    client.destroy()
+    await fn.door.until("a cancel", () => (heard("cancel").length > 0 ? true : null))
+    const connection = await fn.door.tcp()
+    void connection.send(`GET ${fn.target("/two")} HTTP/1.1\r\nHost: x\r\n\r\n`)
+    await fn.door.until("the second invocation", () => (heard("invoke").length > 1 ? true : null))
+    connection.destroy()
+    await fn.door.until("a second cancel", () => (heard("cancel").length > 1 ? true : null))
+    const invoked = heard("invoke").map(({ id }) => id)
+    check(
+      "what was cancelled",
+      invoked,
+      heard("cancel").map(({ id }) => id)
+    )
+    check(
+      "the reasons",
+      { $every: { reason: "client_gone" } },
+      heard("cancel").map(({ payload }) => payload)
+    )
+  }
+)
+
+cases.add(
+  "cancel-deadline",
+  "A worker is told that the time is over, and gets nothing more",
+  ["WP-131", "WP-172", "WP-171"],
+  {},
+  async (bench) => {
+    const { fn, heard } = await scripted(
+      bench,
+      (worker, args) => {
+        worker.journal(args.journal)
+        worker.on("invoke", ({ id, payload }) => {
+          if (payload["path"] !== "/late") worker.respond(id, String(worker.pid))
+        })
+        worker.on("cancel", ({ id }) => worker.respond(id, "too late"))
+      },
+      {},
+      { timeout_seconds: 0.4, max_workers: 1 }
+    )
+    const { text } = await fn.call("/")
+    check("the late one", { status: 504, code: "FN_002" }, await fn.call("/late"))
+    check("the next one", { status: 200, text: { $not: text } }, await fn.call("/"))
+    check("the cancel", [{ payload: { reason: "deadline" }, pid: Number(text) }], heard("cancel"))
+  }
+)
+
+cases.add(
+  "ghost-answers",
+  "Answers that nobody asked for reach nobody, and end a worker's use",
+  ["WP-170", "WP-171"],
+  {},
+  async (bench) => {
+    const made = await scripted(
+      bench,
+      (worker) => {
+        worker.on("invoke", ({ id, payload }) => {
+          const ghost = payload["path"] === "/do" ? "ghost" : id
+          worker.respond(ghost, String(worker.pid))
+        })
+      },
+      {}
+    )
+    await isReplaced(made)
+  }
+)
+
+cases.add(
+  "ghost-errors",
+  "Errors that nobody asked for reach nobody, and end a worker's use",
+  ["WP-170", "WP-171"],
+  {},
+  async (bench) => {
+    const made = await scripted(
+      bench,
+      (worker) => {
+        worker.on("invoke", ({ id, payload }) => {
+          if (payload["path"] === "/do")
+            worker.send("ghost", "error", { message: "x", code: "HANDLER_ERROR" })
+          else worker.respond(id, String(worker.pid))
+        })
+      },
+      {}
+    )
+    await isReplaced(made)
+  }
+)
+
+cases.add(
+  "answers-twice",
+  "A second answer reaches nobody, and ends a worker's use",
+  ["WP-170", "WP-171"],
+  {},
+  async (bench) => {
+    const { fn } = await scripted(
+      bench,
+      (worker) => {
+        worker.on("invoke", ({ id, payload }) => {
+          worker.respond(id, `first ${worker.pid}`)
+          if (payload["path"] === "/do") worker.respond(id, "second")
+        })
+      },
+      {}
+    )
+    const twice = await fn.call("/do")
+    check("the first answer", { status: 200, text: { $pattern: "^first" } }, twice)
+    for (let call = 0; call < 3; call += 1) {
+      check(
+        "the next answers",
+        { status: 200, text: { $all: [{ $pattern: "^first" }, { $not: twice.text }] } },
+        await fn.call("/")
+      )
+    }
+  }
+)
+
+cases.add(
+  "lost-together",
+  "All that a worker has fails with it, and nothing else",
+  ["WP-173", "WP-174"],
+  {},
+  async (bench) => {
+    const { fn } = await scripted(
+      bench,
+      (worker) => {
+        let waiting = 0
+        worker.on("invoke", ({ id, payload }) => {
+          if (payload["path"] === "/other") return void setTimeout(() => worker.respond(id, "fine"), 400)
+          waiting += 1
+          if (waiting === 3) worker.exit(9)
+        })
+      },
+      {},
+      { concurrency: 3, max_workers: 1 }
+    )
+    const other = await scripted(
+      bench,
+      (worker) => {
+        worker.on("invoke", ({ id }) => void setTimeout(() => worker.respond(id, "fine"), 400))
+      },
+      {}
+    )
+    const spared = other.fn.call("/")
+    const lost = await Promise.all(Array.from({ length: 3 }, () => fn.call("/")))
+    check("those of the worker that ended", { $every: { status: 502, code: "FN_004" } }, lost)
+    check("one of another worker", { status: 200, text: "fine" }, await spared)
+  }
+)
+
+cases.add(
+  "invoke-payload",
+  "An invoke tells all of the request",
+  ["WP-175", "WP-177", "WP-178", "WP-179", "WP-180"],
+  {},
+  async (bench) => {
+    const { fn, heard } = await scripted(
+      bench,
+      (worker, args) => {
+        worker.journal(args.journal)
+        worker.on("invoke", ({ id, payload }) => {
+          setTimeout(() => worker.respond(id, "ok"), payload["path"] === "/slow" ? 300 : 0)
+        })
+      },
+      {},
+      { timeout_seconds: 5, max_workers: 1, concurrency: 1 }
+    )
+    await fn.http("/a%2Fb?x=1&y=2&x=%20z&y=", {
+      method: "POST",
+      headers: { "X-Upper": "Value", "X-Many": "a" },
+      body: "abc"
+    })
+    const [first] = heard("invoke")
+    check(
+      "the invoke",
+      {
+        method: "POST",
+        path: "/a%2Fb",
+        url: "/a%2Fb?x=1&y=2&x=%20z&y=",
+        query: { $exactly: { x: " z", y: "" } },
+        headers: { "x-upper": "Value", "x-many": "a", "X-Upper": { $absent: true } },
+        body: { $text: "abc" },
+        deadline_ms: { $gte: 3000, $lte: 5000 }
+      },
+      first?.payload
+    )
+    const names = Object.keys((first?.payload["headers"] ?? {}) as object)
+    check(
+      "the names of its headers",
+      names.map((name) => name.toLowerCase()),
+      names
+    )
+    await fn.http("/bare")
+    check(
+      "a bare invoke",
+      { method: "GET", path: "/bare", url: "/bare", query: { $exactly: {} }, body: "" },
+      heard("invoke")[1]?.payload
+    )
+    const slow = fn.call("/slow")
+    await fn.door.until("the slow one", () => (heard("invoke").length > 2 ? true : null))
+    await fn.invoke({ path: "/waited", deadline_ms: 4000 })
+    await slow
+    check("what is left of its time", { deadline_ms: { $gte: 1, $lte: 3999 } }, heard("invoke")[3]?.payload)
+  }
+)
+
+cases.add(
+  "equal-ids",
+  "Invocations with one id have different ids on a worker's wire",
+  ["WP-176"],
+  {},
+  async (bench) => {
+    const { fn, heard } = await scripted(
+      bench,
+      (worker, args) => {
+        worker.journal(args.journal)
+        const waiting: Array<string> = []
+        worker.on("invoke", ({ id }) => {
+          waiting.push(id)
+          if (waiting.length === 3) for (const one of waiting) worker.respond(one, one)
+        })
+      },
+      {},
+      { concurrency: 3, max_workers: 1 }
+    )
+    const headers = { "X-Invocation-Id": "twin" }
+    const answers = await Promise.all([1, 2, 3].map(() => fn.http("/", { headers })))
+    check(
+      "the ids that callers see",
+      ["twin", "twin", "twin"],
+      answers.map((answer) => answer.header("x-invocation-id"))
+    )
+    const ids = heard("invoke").map(({ id }) => id)
+    check("different ids on the wire", 3, new Set(ids).size)
+    check(
+      "each answer has gone where it belongs",
+      ids.toSorted(),
+      answers.map((answer) => answer.text()).toSorted()
+    )
+  }
+)
+
+cases.add("memory-exit", "An end by exit code 12 is told from a crash", ["WP-181"], {}, async (bench) => {
+  const { fn } = await scripted(
+    bench,
+    (worker) => {
+      worker.on("invoke", ({ payload }) => worker.exit(Number(String(payload["path"]).slice(1))))
+    },
+    {}
+  )
+  check("exit code 12", { status: 500, code: "FN_003" }, await fn.call("/12"))
+  check("exit code 1", { status: 502, code: "FN_004" }, await fn.call("/1"))
+  check("exit code 0", { status: 502, code: "FN_004" }, await fn.call("/0"))
+})
+
+export const hostInvocationCases = cases.all

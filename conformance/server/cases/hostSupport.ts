@@ -1,0 +1,27 @@
+import { check } from "../check.ts"
+import type { ScriptedFunction } from "../scripted/scripted.ts"
+import { processOf } from "../target/processTable.ts"
+
+/** Whether no process has this number any more, or only a dead one. */
+export const isGone = (pid: number): boolean => {
+  const now = processOf(pid)
+  return now === null || now.state === "Z"
+}
+
+/** The call does what the script says; afterwards the same worker goes on: it was not harmed by it. */
+export const goesOn = async ({ fn }: ScriptedFunction): Promise<void> => {
+  const before = await fn.call("/")
+  check("the status before", 200, before.status)
+  const misled = await fn.call("/do")
+  check("the answer with what is to be ignored", { status: 200, text: before.text }, misled)
+  check("the worker afterwards", { status: 200, text: before.text }, await fn.call("/"))
+}
+
+/** The call makes the worker break the protocol; it fails with FN_004, and another worker serves what comes next. */
+export const isReplaced = async ({ fn }: ScriptedFunction): Promise<void> => {
+  const before = await fn.call("/")
+  check("the status before", 200, before.status)
+  check("the invocation's failure", { status: 502, code: "FN_004" }, await fn.call("/do"))
+  const after = await fn.call("/")
+  check("the next invocation", { status: 200, text: { $not: before.text } }, after)
+}
