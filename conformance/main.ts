@@ -172,10 +172,11 @@ const runTarget = async (
     }
     if (!(error instanceof TargetUnusable)) throw error
     await writeReports([unusableRun(suite, flags, startedAt, error)], flags)
+    const details = error.details.filter((line) => line.trim() !== "")
     screen.write(
       [
         `error: ${error.message}`,
-        ...error.details.map((line) => `  ${line}`),
+        ...details.map((line) => `  ${line}`),
         `  target: ${suite.command}`,
         ""
       ].join("\n")
