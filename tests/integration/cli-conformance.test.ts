@@ -2,6 +2,7 @@ import { afterEach, beforeEach, describe, expect, it } from "vitest"
 import { readFileSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { fileURLToPath } from "node:url"
+import { GUEST_FLAGS } from "../../src/guest/bun/flags.ts"
 import { cli, newFolder } from "../support/Cli.ts"
 
 const root = fileURLToPath(new URL("../../", import.meta.url))
@@ -80,5 +81,12 @@ describe("bunbase conformance", () => {
     expect(stdout).toMatch(/^ {2}WP-\d{3} {2}MUST /m)
     expect(stdout).toMatch(/^ {6}worker\/[a-z0-9/-]+ {2}conformance\/worker\//m)
     expect(stdout).toMatch(/^ {6}server\/[a-z0-9/-]+ {2}conformance\/server\//m)
+  })
+})
+
+describe("npm run conformance", () => {
+  it("starts the Bun worker as the server does", () => {
+    const script = readFileSync(join(root, "scripts", "conformance.mjs"), "utf8")
+    expect(script).toContain(` ${GUEST_FLAGS.join(" ")} src/guest/bun/main.ts`)
   })
 })
