@@ -31,6 +31,8 @@ export interface WorkerTargetOptions {
 export class WorkerTarget {
   readonly propertyRuns: number | null
   readonly patienceMs: number
+  /** What the target announced; known once it was probed. */
+  features: ReadonlyArray<string> = []
   readonly #options: WorkerTargetOptions
 
   constructor(options: WorkerTargetOptions) {

@@ -6,6 +6,9 @@ import type { Message } from "./session/Message.ts"
 import type { WorkerSession } from "./session/WorkerSession.ts"
 import type { WorkerTarget } from "./WorkerTarget.ts"
 
+/** What may not come before `ready`, and `ready` itself: log lines may, and types that nobody knows. */
+const PROTOCOL_TYPES = new Set(["ready", "error", "response", "pong", "call"])
+
 /** Versions that this suite knows; a later minor version of 1 is held to the newest of them. */
 const NEWEST = "1.1"
 
@@ -47,10 +50,10 @@ export const probeTarget = async (
   }
 }
 
-/** The first thing that it says, which is `ready`. */
+/** The first thing that it says beside log lines, which is `ready`. */
 const firstMessage = async (session: WorkerSession, patienceMs: number): Promise<Message> => {
   const { message } = await session
-    .take("a first message", () => true)
+    .take("ready", ({ type }) => PROTOCOL_TYPES.has(type))
     .catch((error: unknown) => {
       const [violation] = session.violations
       if (violation !== undefined) {
@@ -62,7 +65,7 @@ const firstMessage = async (session: WorkerSession, patienceMs: number): Promise
         )
       }
       if (error instanceof CaseFailure && !session.process.isOver) {
-        throw new TargetUnusable(`the worker hangs: it has said nothing within ${patienceMs} ms`)
+        throw new TargetUnusable(`the worker hangs: it has not said ready within ${patienceMs} ms`)
       }
       throw error
     })

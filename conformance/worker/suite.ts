@@ -5,6 +5,7 @@ import { loadCaseFiles } from "../data/CaseFiles.ts"
 import { playSteps } from "../data/steps.ts"
 import type { Case } from "../model/Case.ts"
 import type { WorkerOptions } from "../model/Options.ts"
+import type { Requirement } from "../model/Requirement.ts"
 import type { Suite } from "../model/Suite.ts"
 import { codeCases } from "./cases/code.ts"
 import { isFunctionName } from "./functions.ts"
@@ -29,6 +30,31 @@ const Fields = Schema.Struct({
   /** False: the case begins at once, and hears `ready` itself. */
   await_ready: optional(Schema.Boolean)
 })
+
+/**
+ * A case checks all of its requirements at once: it is for those that all of them bind. What they are about is what it needs.
+ */
+const withNeeds = (
+  one: Case<WorkerTarget>,
+  requirements: ReadonlyMap<string, Requirement>
+): Case<WorkerTarget> => {
+  const bound = one.requirements.flatMap((id) => requirements.get(id) ?? [])
+  const features = [
+    ...(one.needs.features ?? []),
+    ...bound.flatMap(({ feature }) => (feature === null ? [] : [feature]))
+  ]
+  const later = one.needs.protocol === "1.1" || bound.some(({ since }) => since === "1.1")
+  const javascript = one.needs.javascript === true || bound.some((requirement) => requirement.javascript)
+  return {
+    ...one,
+    needs: {
+      ...one.needs,
+      features: [...new Set(features)],
+      ...(later ? { protocol: "1.1" as const } : {}),
+      ...(javascript ? { javascript } : {})
+    }
+  }
+}
 
 /** The suite for one worker: `bunbase conformance worker`. Rejects with `CaseFileErrors`. */
 export const workerSuite = async (options: WorkerOptions): Promise<Suite<WorkerTarget>> => {
@@ -55,11 +81,10 @@ export const workerSuite = async (options: WorkerOptions): Promise<Suite<WorkerT
       ...(fields.await_ready === undefined ? {} : { awaitReady: fields.await_ready })
     }
     // without a bundle it can only be loaded
-    const features =
-      fields.function === undefined ? ["load", ...(rest.needs.features ?? [])] : rest.needs.features
+    const features = [...(rest.needs.features ?? []), ...(fields.function === undefined ? ["load"] : [])]
     return {
       ...rest,
-      needs: { ...rest.needs, ...(features === undefined ? {} : { features: [...new Set(features)] }) },
+      needs: { ...rest.needs, features },
       run: (target, context) =>
         target.play(setting, context, (room) => playSteps(steps, room, context.signal))
     }
@@ -69,7 +94,7 @@ export const workerSuite = async (options: WorkerOptions): Promise<Suite<WorkerT
     roles: ["worker"],
     title: options.runtime === "other" ? "worker" : options.runtime,
     command: options.cmd,
-    cases: [...dataCases, ...codeCases],
+    cases: [...dataCases, ...codeCases].map((one) => withNeeds(one, options.requirements)),
     start: async (context) => {
       const target = new WorkerTarget({
         command: options.cmd,
@@ -78,7 +103,9 @@ export const workerSuite = async (options: WorkerOptions): Promise<Suite<WorkerT
         patienceMs: PATIENCE_MS * options.timeoutFactor,
         propertyRuns: options.propertyRuns
       })
-      return { target, ...(await probeTarget(target, options, context)), stop: async () => {} }
+      const probed = await probeTarget(target, options, context)
+      target.features = probed.facts.features
+      return { target, ...probed, stop: async () => {} }
     }
   }
 }

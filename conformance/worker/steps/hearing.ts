@@ -100,11 +100,14 @@ const error = stepKind({
   play: ({ id, ...fields }, { session }: CaseRoom) => takeError(session, id, fields)
 })
 
-/** Answered by whatever. */
+/** Answered by either kind; `is` is about the whole message. */
 const answered = stepKind({
   name: "answered",
-  schema: Schema.Struct({ id: Schema.String }),
-  play: async ({ id }, { session }: CaseRoom) => void (await session.answer(id))
+  schema: Schema.Struct({ id: Schema.String, is: optional(Matching) }),
+  check: (value) => matchersOf(value, ["is"]),
+  play: async ({ id, is = {} }, { session }: CaseRoom) => {
+    compare(is, await session.answer(id), session, `the answer to ${JSON.stringify(id)}`)
+  }
 })
 
 /** The next message with this `type`, and `id` where one is given (nobody else took it yet), has to be like this. */

@@ -50,6 +50,8 @@ export class WorkerProcess {
   readonly exited: Promise<Exit>
   readonly #writer: PipeWriter
   readonly #stderr = new BoundedText()
+  #paused: Promise<void> | null = null
+  #resume: () => void = () => {}
   readonly #release: () => void
   #over = false
 
@@ -102,6 +104,19 @@ export class WorkerProcess {
     return this.#writer.flushed()
   }
 
+  /** Leaves what it says unread, as a host that is busy. */
+  pause(): void {
+    const { promise, resolve } = Promise.withResolvers<void>()
+    this.#paused = promise
+    this.#resume = resolve
+  }
+
+  /** Reads on. */
+  resume(): void {
+    this.#paused = null
+    this.#resume()
+  }
+
   /** Ends its stdin behind everything that was written. */
   endStdin(): void {
     this.#writer.end()
@@ -110,6 +125,7 @@ export class WorkerProcess {
   /** Kills the whole group, and waits for the process's end. */
   async kill(): Promise<void> {
     this.#writer.destroy()
+    this.resume()
     killGroup(this.pid)
     await this.exited
   }
@@ -138,6 +154,7 @@ export class WorkerProcess {
         if (bytes > MOST_BYTES) giveUp("flood", `it has said more than ${MOST_BYTES} bytes`)
         if (dead) break
         decoder.push(chunk)
+        if (this.#paused !== null) await this.#paused
       }
     } finally {
       closeSync(descriptor)
