@@ -150,6 +150,11 @@ export class Door {
     return view as FunctionView
   }
 
+  /** A name that no other function has. */
+  name(): string {
+    return uniqueName()
+  }
+
   /** All lines of its log files that are there now. */
   logs(): ReadonlyArray<Readonly<Record<string, unknown>>> {
     const folder = this.address.logsDir()

@@ -8,7 +8,6 @@ import type { ServerOptions } from "../model/Options.ts"
 import type { Requirement } from "../model/Requirement.ts"
 import type { Suite } from "../model/Suite.ts"
 import { codeCases } from "./cases/index.ts"
-import { Bench } from "./Bench.ts"
 import { benched, RUNTIMES, type ServerCase } from "./define.ts"
 import { Door } from "./Door.ts"
 import { propertyCases } from "./properties/index.ts"
@@ -47,8 +46,11 @@ export const loadServerCases = async (
     const unknown = named.find((one) => !requirements.has(one))
     if (unknown !== undefined) throw new Error(`${id}: there is no requirement ${unknown}`)
   }
-  return all
+  // what mostly waits begins first, so that the others have run when it ends
+  return [...all.filter(isLong), ...all.filter((one) => !isLong(one))]
 }
+
+const isLong = ({ timeoutMs }: ServerCase): boolean => timeoutMs >= 60_000
 
 const onRuntimes = (one: LoadedCase<Fields, Session>): ReadonlyArray<ServerCase> => {
   const { runtimes = "first" } = one.fields
@@ -76,9 +78,6 @@ const caseOf = (
     await playSteps(steps, { ...newSession(bench, fn), door }, context.signal)
   })
 })
-
-/** Settings under which one function serves all cases of a file, whatever they ask of it at the same time. */
-export type { Bench }
 
 /** `bunbase conformance server` */
 export const serverSuite = async (options: ServerOptions): Promise<Suite<ServerTarget>> => {

@@ -1,6 +1,25 @@
 import type { ServerCase } from "../define.ts"
 import { errorsCases } from "./errors.ts"
+import { hostCallCases } from "./host-calls.ts"
+import { hostInvocationCases } from "./host-invocations.ts"
+import { hostOutputCases } from "./host-output.ts"
+import { hostStartCases } from "./host-start.ts"
 import { httpGatewayCases } from "./http-gateway.ts"
+import { socketFileCases } from "./socket-file.ts"
+import { socketFrameCases } from "./socket-frames.ts"
+import { socketInvokeCases } from "./socket-invoke.ts"
+import { socketLimitCases } from "./socket-limits.ts"
 
 /** All cases that are code. */
-export const codeCases: ReadonlyArray<ServerCase> = [...errorsCases, ...httpGatewayCases]
+export const codeCases: ReadonlyArray<ServerCase> = [
+  ...errorsCases,
+  ...httpGatewayCases,
+  ...hostInvocationCases,
+  ...hostOutputCases,
+  ...hostStartCases,
+  ...hostCallCases,
+  ...socketFileCases,
+  ...socketFrameCases,
+  ...socketInvokeCases,
+  ...socketLimitCases
+]
