@@ -1,0 +1,20 @@
+import type { Flaw } from "./Flaw.ts"
+import { answers } from "./flaws/answers.ts"
+import { connections } from "./flaws/connections.ts"
+import { files } from "./flaws/files.ts"
+import { frames } from "./flaws/frames.ts"
+import { errors, http } from "./flaws/http.ts"
+import { invokes } from "./flaws/invokes.ts"
+import { management } from "./flaws/management.ts"
+
+/** Everything that a broken server can do wrong, by name. */
+export const flaws: Readonly<Record<string, Flaw>> = {
+  ...files,
+  ...frames,
+  ...connections,
+  ...invokes,
+  ...answers,
+  ...management,
+  ...http,
+  ...errors
+}

@@ -1,0 +1,127 @@
+/**
+ * A server that is broken in one way (or a few): a proxy before a server that is right.
+ *
+ *     bun conformance/broken/servers/main.ts FLAW… --data DIR --socket PATH --port N --server COMMAND [--attach PORT:PATH] [-- FLAGS]
+ *
+ * `COMMAND` starts the real server on a hidden socket and port, and has the placeholders `%data%`, `%socket%` and `%port%`; what
+ * stands behind `--` is added to it. With `--attach` a server that runs already is stood before instead, where nothing asks for
+ * one of its own: settings, flags, or a flaw of its start or end. Only what the flaws are about goes through here: the rest is
+ * the real server's own, unless it is attached to.
+ */
+import { spawn } from "node:child_process"
+import { rmSync } from "node:fs"
+import { connect } from "node:net"
+import { parseArgs } from "node:util"
+import { freePort } from "../../server/target/ServerProcess.ts"
+import type { Flaw, Place } from "./Flaw.ts"
+import { flaws as known } from "./flaws.ts"
+import { HttpProxy } from "./HttpProxy.ts"
+import { SocketProxy } from "./SocketProxy.ts"
+
+const separator = process.argv.indexOf("--")
+const end = separator === -1 ? process.argv.length : separator
+const added = process.argv.slice(end + 1)
+const text = { type: "string" } as const
+const { positionals, values } = parseArgs({
+  args: process.argv.slice(2, end),
+  allowPositionals: true,
+  options: { data: text, socket: text, port: text, server: text, attach: text }
+})
+
+const fail = (words: string): never => {
+  process.stderr.write(`broken server: ${words}\n`)
+  process.exit(2)
+}
+
+const flaws: ReadonlyArray<Flaw> = positionals.map((name) => known[name] ?? fail(`there is no flaw ${name}`))
+const { attach = "", data = "", port = "", server = "", socket = "" } = values
+if (flaws.length === 0 || data === "" || port === "" || server === "" || socket === "") {
+  fail("give flaws, --data, --socket, --port and --server")
+}
+
+const has = (...names: ReadonlyArray<keyof Flaw>): boolean =>
+  flaws.some((flaw) => names.some((name) => flaw[name] !== undefined))
+
+const place: Place = { socket, port: Number(port) }
+const isSet = Object.keys(process.env).some((name) => name.startsWith("FUNCTIONS_"))
+const isAttached =
+  attach !== "" && added.length === 0 && !isSet && !has("before", "started", "ended", "stopping", "own")
+const [attachPort = "", attachPath = ""] = attach.split(/:(.*)/s)
+
+const SOCKET_FLAWS = [
+  "connected",
+  "chunk",
+  "request",
+  "broken",
+  "torn",
+  "answer",
+  "keepsServing",
+  "unbounded"
+] as const
+const HTTP_FLAWS = ["httpRequest", "httpAnswer", "httpGarbage"] as const
+const hidden: Place = isAttached
+  ? { socket: attachPath, port: Number(attachPort) }
+  : {
+      socket: has(...SOCKET_FLAWS, "stopping") ? `${socket}.real` : socket,
+      port: has(...HTTP_FLAWS) ? await freePort() : place.port
+    }
+
+try {
+  for (const { before } of flaws) before?.(place)
+} catch (error) {
+  fail(error instanceof Error ? error.message : String(error))
+}
+
+const socketProxy = hidden.socket === place.socket ? null : new SocketProxy(hidden.socket, flaws)
+const httpProxy = hidden.port === place.port ? null : new HttpProxy(hidden.port, flaws)
+
+const leave = (code: number): void => {
+  if (socketProxy !== null) rmSync(place.socket, { force: true })
+  for (const { ended } of flaws) ended?.(place)
+  // what the real server said last may be on its way to a client
+  setTimeout(() => process.exit(code), socketProxy === null && httpProxy === null ? 0 : 50)
+}
+
+const quoted = (word: string): string => `'${word.replaceAll("'", "'\\''")}'`
+
+/** Gives what passes on a signal. */
+const startOwn = (): ((signal: NodeJS.Signals) => void) => {
+  const command = server
+    .replaceAll("%data%", () => quoted(data))
+    .replaceAll("%socket%", () => quoted(hidden.socket))
+    .replaceAll("%port%", () => String(hidden.port))
+  const child = spawn("/bin/sh", ["-c", `exec ${[command, ...added.map(quoted)].join(" ")}`], {
+    stdio: "inherit"
+  })
+  child.on("exit", (code) => leave(code ?? 1))
+  return (signal) => void child.kill(signal)
+}
+
+const pass = isAttached ? () => leave(0) : startOwn()
+for (const signal of ["SIGTERM", "SIGINT"] as const) {
+  process.on(signal, () => {
+    socketProxy?.stop()
+    httpProxy?.stop()
+    pass(signal)
+  })
+}
+
+const takes = (
+  address: { readonly path: string } | { readonly port: number; readonly host: string }
+): Promise<boolean> =>
+  new Promise((resolve) => {
+    const probe = connect(address)
+    probe.once("connect", () => {
+      resolve(true)
+      probe.destroy()
+    })
+    probe.once("error", () => resolve(false))
+  })
+
+// clients find nobody until the real server is there
+while (!(await takes({ path: hidden.socket })) || !(await takes({ port: hidden.port, host: "127.0.0.1" }))) {
+  await new Promise((resolve) => setTimeout(resolve, 10))
+}
+for (const { started } of flaws) started?.(place)
+await socketProxy?.listen(place.socket)
+await httpProxy?.listen(place.port)
