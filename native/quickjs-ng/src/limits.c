@@ -4,7 +4,7 @@
 #include <sys/resource.h>
 #include "bb.h"
 
-/* The process's own stack has to be larger than what the engine may use of it. */
+/* More than most processes have; how much of it the engine may use is seen to in vm.c. */
 #define MAX_STACK_KB 6144
 /* More than any machine has, and no more bytes than a number holds. */
 #define MAX_MEMORY_MB (1 << 30)

@@ -1,4 +1,5 @@
 /* The engine: its start, the interrupt at an invocation's deadline, the job queue, and what nobody caught. */
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -7,6 +8,8 @@
 #define DEFAULT_STACK (1024u * 1024)
 /* What the library may use beyond the function's stack while a part of it is evaluated, wherever that is asked for. */
 #define HEADROOM (512u * 1024)
+/* Of the process's own stack, for C functions that do not look. */
+#define STACK_RESERVE (128u * 1024)
 
 JSRuntime *bb_rt;
 JSContext *bb_ctx;
@@ -15,13 +18,17 @@ static const char *const hook_names[BB_HOOK_COUNT] = {
     "start", "message", "uncaught", "rejection", "interrupted", "exhausted", "forked", "zygote", "refused", "drained"
 };
 static JSValue hooks[BB_HOOK_COUNT];
-static JSAtom deadline_atom;
+static JSAtom deadline_atom, message_atom;
+/* InternalError.prototype */
+static JSValue internal_error;
 
 /* The context whose deadline passed while its code ran. */
 static JSValue interrupted_context;
 static bool is_interrupted;
 
 static size_t stack_bytes = DEFAULT_STACK;
+/* What the engine may have of the process's own stack at most. */
+static size_t stack_room;
 /* How many parts of the library are being evaluated, one for the other. */
 static int headroom;
 
@@ -93,10 +100,27 @@ bool bb_vm_rejections(uint64_t budget_us)
     }
 }
 
+/* What is left of the process's own stack below this frame, but for what a C function may need. */
+static size_t stack_left(void)
+{
+    pthread_attr_t attributes;
+    void *lowest;
+    size_t size, left = 0;
+    if (pthread_getattr_np(pthread_self(), &attributes) != 0)
+        return DEFAULT_STACK + HEADROOM;
+    if (pthread_attr_getstack(&attributes, &lowest, &size) == 0)
+        left = (size_t)((uintptr_t)__builtin_frame_address(0) - (uintptr_t)lowest);
+    pthread_attr_destroy(&attributes);
+    return left > 2 * STACK_RESERVE ? left - STACK_RESERVE : STACK_RESERVE;
+}
+
+/* The process's own stack may be smaller than what is asked for: then a third of it is the library's headroom. */
 void bb_vm_stack(size_t bytes)
 {
+    size_t spare = stack_room / 3 < HEADROOM ? stack_room / 3 : HEADROOM;
+    size_t own = bytes < stack_room - spare ? bytes : stack_room - spare;
     stack_bytes = bytes;
-    JS_SetMaxStackSize(bb_rt, bytes + (headroom > 0 ? HEADROOM : 0));
+    JS_SetMaxStackSize(bb_rt, own + (headroom > 0 ? spare : 0));
 }
 
 void bb_vm_headroom(bool more)
@@ -104,6 +128,16 @@ void bb_vm_headroom(bool more)
     headroom += more ? 1 : -1;
     bb_vm_stack(stack_bytes);
     bb_memory_headroom(headroom > 0);
+}
+
+static JSValue internal_error_prototype(void)
+{
+    JSValue global = JS_GetGlobalObject(bb_ctx);
+    JSValue constructor = JS_GetPropertyStr(bb_ctx, global, "InternalError");
+    JSValue prototype = JS_GetPropertyStr(bb_ctx, constructor, "prototype");
+    JS_FreeValue(bb_ctx, constructor);
+    JS_FreeValue(bb_ctx, global);
+    return prototype;
 }
 
 void bb_vm_open(void)
@@ -116,10 +150,13 @@ void bb_vm_open(void)
     }
     JS_SetMemoryRoom(bb_rt, bb_memory_room);
     JS_SetSharedArrayBufferFunctions(bb_rt, &bb_shared_buffer_functions);
-    JS_SetMaxStackSize(bb_rt, DEFAULT_STACK);
+    stack_room = stack_left();
+    bb_vm_stack(DEFAULT_STACK);
     JS_SetInterruptHandler(bb_rt, on_interrupt, NULL);
     JS_SetHostPromiseRejectionTracker(bb_rt, on_rejection, NULL);
     deadline_atom = JS_NewAtom(bb_ctx, "deadline");
+    message_atom = JS_NewAtom(bb_ctx, "message");
+    internal_error = internal_error_prototype();
     interrupted_context = JS_UNDEFINED;
     for (int i = 0; i < BB_HOOK_COUNT; i++)
         hooks[i] = JS_UNDEFINED;
@@ -135,6 +172,8 @@ void bb_vm_close(void)
         JS_FreeValue(bb_ctx, hooks[i]);
     JS_FreeValue(bb_ctx, interrupted_context);
     JS_FreeAtom(bb_ctx, deadline_atom);
+    JS_FreeAtom(bb_ctx, message_atom);
+    JS_FreeValue(bb_ctx, internal_error);
     JS_FreeContext(bb_ctx);
     JS_FreeRuntime(bb_rt);
     bb_ctx = NULL;
@@ -164,16 +203,30 @@ static void note_exception(JSValueConst thrown)
     JS_FreeValue(bb_ctx, JS_GetException(bb_ctx));
 }
 
-/* Whether a property is a text that begins so. */
-static bool says(JSValueConst error, const char *property, const char *wanted)
+static bool begins_with(JSValueConst value, const char *wanted)
 {
-    JSValue value = JS_GetPropertyStr(bb_ctx, error, property);
     const char *text = JS_IsString(value) ? JS_ToCString(bb_ctx, value) : NULL;
     bool is = text != NULL && strncmp(text, wanted, strlen(wanted)) == 0;
-    if (JS_IsException(value))
+    if (JS_IsString(value) && text == NULL)
         JS_FreeValue(bb_ctx, JS_GetException(bb_ctx));
     JS_FreeCString(bb_ctx, text);
-    JS_FreeValue(bb_ctx, value);
+    return is;
+}
+
+/* Of the engine's own class InternalError, by its prototype and its own message: no code of a function's is asked. */
+static bool is_exhaustion(JSValueConst error)
+{
+    JSValue prototype = JS_GetPrototype(bb_ctx, error);
+    bool is = JS_VALUE_GET_TAG(prototype) == JS_TAG_OBJECT
+        && JS_VALUE_GET_PTR(prototype) == JS_VALUE_GET_PTR(internal_error);
+    JSPropertyDescriptor own;
+    JS_FreeValue(bb_ctx, prototype);
+    if (!is || JS_GetOwnProperty(bb_ctx, &own, error, message_atom) <= 0)
+        return false;
+    is = begins_with(own.value, "out of memory") || (bb_memory_exhausted() && begins_with(own.value, "Invalid error message"));
+    JS_FreeValue(bb_ctx, own.value);
+    JS_FreeValue(bb_ctx, own.getter);
+    JS_FreeValue(bb_ctx, own.setter);
     return is;
 }
 
@@ -183,9 +236,7 @@ static bool says(JSValueConst error, const char *property, const char *wanted)
  */
 static bool is_out_of_memory(JSValueConst thrown)
 {
-    return JS_IsError(thrown) ? says(thrown, "name", "InternalError")
-                                    && (says(thrown, "message", "out of memory")
-                                        || (bb_memory_exhausted() && says(thrown, "message", "Invalid error message")))
+    return JS_IsError(thrown) ? is_exhaustion(thrown)
                               : bb_memory_exhausted() && (JS_IsNull(thrown) || JS_IsUninitialized(thrown));
 }
 
@@ -278,8 +329,11 @@ bool bb_vm_jobs(uint64_t budget_us)
     uint64_t end = 0;
     JSContext *ctx;
     for (unsigned done = 1; JS_IsJobPending(bb_rt) && !bb_loop_is_ending(); done++) {
-        if (JS_ExecutePendingJob(bb_rt, &ctx) < 0)
+        if (JS_ExecutePendingJob(bb_rt, &ctx) < 0) {
+            /* in the job's own context: what was thrown may have getters, which end at the invocation's deadline */
             bb_vm_report();
+            JS_SetAsyncContext(bb_rt, JS_UNDEFINED);
+        }
         if ((done & 127) == 0) {
             uint64_t now = bb_now_us();
             if (end == 0)
