@@ -169,9 +169,8 @@ static JSValue compile(JSContext *ctx, const char *path)
     if (JS_IsException(module))
         return module;
     meta = JS_GetImportMeta(ctx, JS_VALUE_GET_PTR(module));
-    url = url_of_path(ctx, path);
-    if (JS_IsException(meta) || JS_IsException(url)
-        || JS_DefinePropertyValueStr(ctx, meta, "url", url, JS_PROP_C_W_E) < 0) {
+    url = JS_IsException(meta) ? JS_EXCEPTION : url_of_path(ctx, path);
+    if (JS_IsException(url) || JS_DefinePropertyValueStr(ctx, meta, "url", url, JS_PROP_C_W_E) < 0) {
         JS_FreeValue(ctx, meta);
         JS_FreeValue(ctx, module);
         return JS_EXCEPTION;

@@ -62,7 +62,10 @@ void bb_session_line(uint8_t *line, size_t length)
     JS_FreeValue(bb_ctx, message);
 }
 
-/* UTF-8 of a string into the output, with U+FFFD for a lone surrogate. */
+/*
+ * UTF-8 of a string into the output. There is no lone surrogate in it, which would be three bytes that are no UTF-8: lines are
+ * made of texts of ours and of JSON.stringify's, which escapes them.
+ */
 static bool send_string(JSContext *ctx, JSValueConst value)
 {
     size_t length;

@@ -335,11 +335,14 @@ int bb_zygote_serve(const char *path, int in, int out)
     sigaddset(&child, SIGCHLD);
     sigprocmask(SIG_BLOCK, &child, NULL);
     signals = signalfd(-1, &child, SFD_CLOEXEC | SFD_NONBLOCK);
+    if (signals < 0) {
+        int why = errno;
+        unlink(path);
+        return -why;
+    }
     spare = open("/dev/null", O_RDONLY | O_CLOEXEC);
     fcntl(in, F_SETFL, fcntl(in, F_GETFL) | O_NONBLOCK);
     fcntl(out, F_SETFL, fcntl(out, F_GETFL) | O_NONBLOCK);
-    if (signals < 0)
-        return -errno;
     bb_vm_hook(BB_HOOK_ZYGOTE, 0, NULL);
     while (!bb_vm_jobs(JOBS_US))
         continue;
