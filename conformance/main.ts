@@ -1,8 +1,14 @@
+import { availableParallelism } from "node:os"
+import { type BrokenResult, runBroken } from "./broken/runner/runBroken.ts"
+import { brokenFigures, brokenLines, chooseTargets, uncoveredLines } from "./broken/runner/tell.ts"
+import { loadTable } from "./broken/runner/table.ts"
 import { CaseFileErrors } from "./data/Mistakes.ts"
 import { commandHelp, programHelp } from "./cli/help.ts"
-import { commands, list, report, server, worker } from "./cli/commands.ts"
+import { broken, commands, list, report, server, worker } from "./cli/commands.ts"
 import { listing } from "./cli/list.ts"
 import {
+  FUNCTIONS,
+  readBrokenFlags,
   readFilters,
   readRunFlags,
   readServerOptions,
@@ -34,6 +40,8 @@ export interface Surroundings {
   readonly color: boolean
   /** stderr. */
   readonly screen: Screen
+  /** The table of broken targets; left out: the suite's own. */
+  readonly table?: string
 }
 
 /**
@@ -110,6 +118,8 @@ const perform = async (command: Command, parsed: Parsed, surroundings: Surroundi
       await surroundings.out(listing(known, await allSuites(suites, known), filters))
       return Exit.green
     }
+    case broken:
+      return await runBrokenTargets(parsed, surroundings)
     case worker: {
       const flags = readRunFlags(parsed)
       const options = readWorkerOptions(parsed, await suites.requirements())
@@ -220,6 +230,45 @@ const runReport = async (parsed: Parsed, { color, out }: Surroundings): Promise<
   await writeReports(runs, files)
   for (const run of runs) await out(`${terminalReport(run, { color, quiet: parsed.has("quiet") })}\n`)
   return runs.every((run) => faultsOf(run).length === 0) ? Exit.green : Exit.red
+}
+
+const runBrokenTargets = async (
+  parsed: Parsed,
+  { out, screen, suites, table: path }: Surroundings
+): Promise<number> => {
+  const flags = readBrokenFlags(parsed)
+  parsed.done()
+  const requirements = await suites.requirements()
+  const table = await loadTable(requirements, path)
+  const targets = chooseTargets(table, flags)
+  const problems: Array<string> = []
+  const signals = heedSignals(problems)
+  const began = performance.now()
+  let results: ReadonlyArray<BrokenResult> = []
+  try {
+    results = await runBroken(targets, {
+      suites,
+      requirements,
+      functions: FUNCTIONS,
+      seed: flags.seed,
+      jobs: flags.jobs,
+      caseJobs: availableParallelism(),
+      timeoutFactor: flags.timeoutFactor,
+      interrupt: signals.interrupt,
+      ended: (result) => {
+        if (!flags.quiet || result.faults.length > 0) screen.write(brokenLines(result))
+      }
+    })
+  } catch (error) {
+    if (!signals.interrupt.aborted) throw error
+  } finally {
+    signals.end()
+  }
+  const lacks = uncoveredLines(table, requirements, flags)
+  const faults = [...lacks, ...problems]
+  await out(`${[...faults, brokenFigures(results, performance.now() - began, flags.seed)].join("\n")}\n`)
+  if (signals.interrupt.aborted) return Exit.interrupted
+  return faults.length === 0 && results.every((one) => one.faults.length === 0) ? Exit.green : Exit.red
 }
 
 /**

@@ -164,4 +164,28 @@ export const list: Command = {
   examples: ["bunbase conformance list --area worker-protocol --level MUST"]
 }
 
-export const commands: ReadonlyArray<Command> = [worker, server, report, list]
+export const broken: Command = {
+  name: "broken",
+  summary: "test the suite itself: each broken target of its own has to turn red",
+  details: [
+    "The targets and what each has to turn red are in conformance/broken/table.yaml. Ends with 1 where one is not as the " +
+      "table says, or where a MUST of the worker or socket protocol has no broken target."
+  ],
+  files: null,
+  flags: [
+    { name: "kind", value: "KIND", choices: ["worker", "server"], description: "Targets of this kind only." },
+    { name: "only", value: "NAME,…", list: true, description: "Targets of these names only." },
+    { name: "seed", value: "N", description: "For everything random.", fallback: "chosen anew" },
+    { name: "jobs", value: "N", description: "Targets at a time.", fallback: "four for each core" },
+    {
+      name: "timeout-factor",
+      value: "X",
+      description: "Multiplies every bound, for slow machines.",
+      fallback: "1"
+    },
+    { name: "quiet", value: null, description: "Print only what is wrong and the figures." }
+  ],
+  examples: ["bunbase conformance broken --kind worker", "bunbase conformance broken --only answers-twice"]
+}
+
+export const commands: ReadonlyArray<Command> = [worker, server, report, list, broken]

@@ -27,14 +27,43 @@ export const readFilters = (parsed: Parsed): Filters => ({
 
 const LEVELS = ["MUST", "SHOULD", "MAY"] as const
 
+/** What `broken` is told. */
+export interface BrokenFlags {
+  readonly kind: "worker" | "server" | null
+  /** `--only`; empty: all. */
+  readonly names: ReadonlyArray<string>
+  readonly seed: number
+  /** Targets at a time. */
+  readonly jobs: number
+  readonly timeoutFactor: number
+  readonly quiet: boolean
+}
+
+/** Most broken targets wait to be found out; more of them at a time than cores. */
+const TARGETS_PER_CORE = 4
+
+export const readBrokenFlags = (parsed: Parsed): BrokenFlags => ({
+  kind: parsed.has("kind") ? parsed.choice("kind", ["worker", "server"], "worker") : null,
+  names: parsed.list("only"),
+  seed: readSeed(parsed),
+  jobs: parsed.number("jobs", 1, MOST_JOBS, true) ?? availableParallelism() * TARGETS_PER_CORE,
+  timeoutFactor: readTimeoutFactor(parsed),
+  quiet: parsed.has("quiet")
+})
+
 const MOST_JOBS = 256
 const MOST_SEED = 2_147_483_647
 
+const readSeed = (parsed: Parsed): number =>
+  parsed.number("seed", 0, MOST_SEED, true) ?? Math.floor(Math.random() * MOST_SEED)
+
+const readTimeoutFactor = (parsed: Parsed): number => parsed.number("timeout-factor", 0.1, 100, false) ?? 1
+
 export const readRunFlags = (parsed: Parsed): RunFlags => ({
   filters: readFilters(parsed),
-  seed: parsed.number("seed", 0, MOST_SEED, true) ?? Math.floor(Math.random() * MOST_SEED),
+  seed: readSeed(parsed),
   jobs: parsed.number("jobs", 1, MOST_JOBS, true) ?? availableParallelism(),
-  timeoutFactor: parsed.number("timeout-factor", 0.1, 100, false) ?? 1,
+  timeoutFactor: readTimeoutFactor(parsed),
   name: parsed.text("name"),
   json: parsed.text("json"),
   junit: parsed.text("junit"),
@@ -42,7 +71,7 @@ export const readRunFlags = (parsed: Parsed): RunFlags => ({
   quiet: parsed.has("quiet")
 })
 
-const FUNCTIONS = fileURLToPath(new URL("../../fixtures/functions/conformance", import.meta.url))
+export const FUNCTIONS = fileURLToPath(new URL("../../fixtures/functions/conformance", import.meta.url))
 
 const readSuiteOptions = (
   parsed: Parsed,
@@ -53,7 +82,7 @@ const readSuiteOptions = (
     requirements,
     caseFiles: parsed.list("cases"),
     propertyRuns: parsed.number("property-runs", 1, 1_000_000, true),
-    timeoutFactor: parsed.number("timeout-factor", 0.1, 100, false) ?? 1,
+    timeoutFactor: readTimeoutFactor(parsed),
     functions: functions === null ? FUNCTIONS : resolve(functions)
   }
 }

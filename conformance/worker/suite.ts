@@ -56,13 +56,25 @@ const withNeeds = (
   }
 }
 
-/** The suite for one worker: `bunbase conformance worker`. Rejects with `CaseFileErrors`. */
-export const workerSuite = async (options: WorkerOptions): Promise<Suite<WorkerTarget>> => {
+type Cases = ReadonlyArray<Case<WorkerTarget>>
+/** The suite's own cases, by the specification that they were loaded for: one run may test many workers. */
+const loadedCases = new WeakMap<ReadonlyMap<string, Requirement>, Promise<Cases>>()
+
+const ownCases = (requirements: ReadonlyMap<string, Requirement>): Promise<Cases> => {
+  const loaded = loadedCases.get(requirements) ?? loadCases(requirements, [])
+  loadedCases.set(requirements, loaded)
+  return loaded
+}
+
+const loadCases = async (
+  requirements: ReadonlyMap<string, Requirement>,
+  more: ReadonlyArray<string>
+): Promise<Cases> => {
   const own = (await readdir(caseFolder)).filter((name) => name.endsWith(".yaml")).sort()
   const loaded = await loadCaseFiles({
-    files: [...own.map((name) => caseFolder + name), ...options.caseFiles],
+    files: [...own.map((name) => caseFolder + name), ...more],
     suite: "worker",
-    requirements: options.requirements,
+    requirements,
     fields: Fields,
     checkFields: (fields) =>
       fields.function === undefined || isFunctionName(fields.function)
@@ -89,12 +101,18 @@ export const workerSuite = async (options: WorkerOptions): Promise<Suite<WorkerT
         target.play(setting, context, (room) => playSteps(steps, room, context.signal))
     }
   })
+  return [...dataCases, ...codeCases].map((one) => withNeeds(one, requirements))
+}
+
+/** The suite for one worker: `bunbase conformance worker`. Rejects with `CaseFileErrors`. */
+export const workerSuite = async (options: WorkerOptions): Promise<Suite<WorkerTarget>> => {
+  const { caseFiles, requirements } = options
   return {
     name: "worker",
     roles: ["worker"],
     title: options.runtime === "other" ? "worker" : options.runtime,
     command: options.cmd,
-    cases: [...dataCases, ...codeCases].map((one) => withNeeds(one, options.requirements)),
+    cases: caseFiles.length === 0 ? await ownCases(requirements) : await loadCases(requirements, caseFiles),
     start: async (context) => {
       const target = new WorkerTarget({
         command: options.cmd,
