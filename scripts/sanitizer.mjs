@@ -2,7 +2,7 @@
 // with a collection of garbage before each allocation of an object. What is built is built once.
 //
 //   node scripts/sanitizer.mjs tests [file…]       the tests of the worker, sanitized; files by a part of their path
-//   node scripts/sanitizer.mjs gc-stress [file…]   the same tests, on the gc-stress build
+//   node scripts/sanitizer.mjs gc-stress [file…]   those of them that take no minutes, on the gc-stress build; --full: all
 //   node scripts/sanitizer.mjs fuzz                its message loop under random lines, sanitized
 //
 //   FUZZ_SECONDS  how long to fuzz (60)
@@ -22,6 +22,10 @@ const unavailable = path.join(native, "build", "unavailable.json")
 const TELLING = ["native-", "guest-protocol", "guest-load", "guest-resilience", "guest-clock"]
 /** It builds workers of its own, of other kinds. */
 const NOT_THESE = ["**/native-build.test.ts"]
+/** They fill the memory or make ten thousands of objects: minutes where garbage is collected all the time. */
+const SLOW_ON_GC_STRESS = ["exhaustion", "limits", "url", "encoding", "forms", "garbage"].map(
+  (name) => `**/native-${name}.test.ts`
+)
 
 const fail = (why) => {
   process.stderr.write(`${why}\n`)
@@ -40,9 +44,10 @@ const BUILDS = {
   "gc-stress": { target: "gc-stress", minutes: "15" }
 }
 
-const [what, ...files] = process.argv.slice(2)
+const [what, ...given] = process.argv.slice(2)
+const files = given.filter((one) => one !== "--full")
 if (what !== "fuzz" && !Object.hasOwn(BUILDS, what ?? ""))
-  fail("node scripts/sanitizer.mjs tests [file…] | gc-stress [file…] | fuzz")
+  fail("node scripts/sanitizer.mjs tests [file…] | gc-stress [file…] [--full] | fuzz")
 if (fs.existsSync(unavailable)) {
   const { reason, what_to_do } = JSON.parse(fs.readFileSync(unavailable, "utf8"))
   fail(`There is no native worker: ${[reason, ...what_to_do].join("\n  ")}`)
@@ -69,7 +74,9 @@ if (what === "fuzz") {
 } else {
   const { target, minutes } = BUILDS[what]
   run("make", ["-s", `-j${os.availableParallelism()}`, target], { cwd: native })
-  const exclude = NOT_THESE.flatMap((file) => ["--exclude", file])
+  const isQuick = what === "gc-stress" && given.length === 0
+  const without = isQuick ? [...NOT_THESE, ...SLOW_ON_GC_STRESS] : NOT_THESE
+  const exclude = without.flatMap((file) => ["--exclude", file])
   run(
     process.execPath,
     ["scripts/test.mjs", "integration", ...(files.length === 0 ? TELLING : files), ...exclude],
