@@ -228,7 +228,7 @@ describe.each(guestRuntimes)("a function on %s that has spoilt one built-in", (r
 
   test(
     "whichever it is: each call has one answer, and no line is another's",
-    { timeout: 900_000 },
+    { timeout: process.env["VANDALS"] === "all" ? 3_600_000 : 900_000 },
     async () => {
       const all = await listed(runtime)
       const cases = all.flatMap((built) => modes.map((mode) => [built, mode] as const))
