@@ -1,5 +1,6 @@
 import type { ServerCase } from "../define.ts"
 import { errorsCases } from "./errors.ts"
+import { guaranteeCases } from "./guarantees.ts"
 import { hostCallCases } from "./host-calls.ts"
 import { hostInvocationCases } from "./host-invocations.ts"
 import { hostOutputCases } from "./host-output.ts"
@@ -12,6 +13,7 @@ import { socketLimitCases } from "./socket-limits.ts"
 
 /** All cases that are code. */
 export const codeCases: ReadonlyArray<ServerCase> = [
+  ...guaranteeCases,
   ...errorsCases,
   ...httpGatewayCases,
   ...hostInvocationCases,
