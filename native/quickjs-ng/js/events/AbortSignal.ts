@@ -5,6 +5,9 @@ import { whenAborted } from "./abortAlgorithms.ts"
 import { trustedEvent } from "./Event.ts"
 import { dispatch, EventHandlerSlot, EventTarget, hasListener } from "./EventTarget.ts"
 
+/** So many signals that follow another one are never looked through. */
+const FEW = 32
+
 /** Only the worker's own code makes signals. */
 const CONSTRUCT = Symbol("construct")
 
@@ -14,6 +17,8 @@ interface SignalState {
   readonly algorithms: Set<() => void>
   /** Signals made by `any` that follow this one. */
   readonly dependents: Set<WeakRef<AbortSignal>>
+  /** With this many, those that are gone are taken out: as many again as there were after the last time. */
+  prunedAt: number
   /** Of a signal made by `any`: the signals it follows, none of which follows another. */
   readonly sources: Set<AbortSignal>
   readonly onabort: EventHandlerSlot
@@ -63,6 +68,7 @@ export class AbortSignal extends EventTarget {
       reason: undefined,
       algorithms: new Set(),
       dependents: new Set(),
+      prunedAt: FEW,
       sources: new Set(),
       onabort: new EventHandlerSlot(this, "abort")
     }
@@ -119,6 +125,18 @@ describeInterface(AbortSignal, "AbortSignal", 0)
 
 const abortError = (): DOMException => new DOMException("The operation was aborted.", "AbortError")
 
+/** A signal may outlive any number of signals that follow it. */
+const follow = (source: SignalState, dependent: WeakRef<AbortSignal>): void => {
+  const { dependents } = source
+  if (dependents.size >= source.prunedAt) {
+    dependents.forEach((one) => {
+      if (one.deref() === undefined) dependents.delete(one)
+    })
+    source.prunedAt = Math.max(FEW, dependents.size * 2)
+  }
+  dependents.add(dependent)
+}
+
 const dependentOn = (given: ReadonlyArray<AbortSignal>): AbortSignal => {
   const signal = make()
   const state = stateOf(signal)
@@ -134,7 +152,7 @@ const dependentOn = (given: ReadonlyArray<AbortSignal>): AbortSignal => {
     for (const source of sources.size > 0 ? sources : [one]) {
       if (state.sources.has(source)) continue
       state.sources.add(source)
-      stateOf(source).dependents.add(self)
+      follow(stateOf(source), self)
     }
   }
   return signal
