@@ -10,6 +10,7 @@ import { socketFileCases } from "./socket-file.ts"
 import { socketFrameCases } from "./socket-frames.ts"
 import { socketInvokeCases } from "./socket-invoke.ts"
 import { socketLimitCases } from "./socket-limits.ts"
+import { socketListCases } from "./socket-lists.ts"
 
 /** All cases that are code. */
 export const codeCases: ReadonlyArray<ServerCase> = [
@@ -23,5 +24,6 @@ export const codeCases: ReadonlyArray<ServerCase> = [
   ...socketFileCases,
   ...socketFrameCases,
   ...socketInvokeCases,
-  ...socketLimitCases
+  ...socketLimitCases,
+  ...socketListCases
 ]
