@@ -73,6 +73,9 @@ export type Payload = Readonly<Record<string, unknown>>
 export const isObject = (value: unknown): value is Payload =>
   typeof value === "object" && value !== null && !Array.isArray(value)
 
+export const without = (payload: Payload, name: string): Payload =>
+  Object.fromEntries(Object.entries(payload).filter(([key]) => key !== name))
+
 /** A frame's payload; null where it is no JSON object. */
 export const payloadOf = ({ payload }: Frame): Payload | null => {
   try {
@@ -159,7 +162,8 @@ export const problems = (
   headers?: Readonly<Record<string, string | null>>
 ): Flaw => ({
   httpAnswer: (answer) => {
-    if (!/^application\/problem\+json/.test(valueOf(answer.headers, "content-type") ?? "")) return answer
+    if (valueOf(answer.headers, "content-type")?.startsWith("application/problem+json") !== true)
+      return answer
     const body =
       answer.body.length === 0
         ? answer.body

@@ -5,7 +5,8 @@ import {
   type Payload,
   payloadOf,
   refusals,
-  refusal
+  refusal,
+  without
 } from "../Flaw.ts"
 import type { Frame } from "../../../server/client/Frames.ts"
 
@@ -43,13 +44,13 @@ export const answers: Readonly<Record<string, Flaw>> = {
     problem: JSON.parse(String(payload["problem"])) as Payload
   })),
   // SP-043
-  "no-code": refusals(({ code: _, ...payload }) => payload),
+  "no-code": refusals((payload) => without(payload, "code")),
   // SP-044
-  "no-problem": refusals(({ problem: _, ...payload }) => payload),
+  "no-problem": refusals((payload) => without(payload, "problem")),
   // SP-045
-  "says-no-version": flawOf(PING, ({ version: _, ...payload }) => payload),
+  "says-no-version": flawOf(PING, (payload) => without(payload, "version")),
   // SP-046
-  "says-no-runtimes": flawOf(PING, ({ runtimes: _, ...payload }) => payload),
+  "says-no-runtimes": flawOf(PING, (payload) => without(payload, "runtimes")),
   // SP-069
   "bad-statuses-are-failures": response((payload) =>
     Number(payload["status"]) < 400
@@ -143,12 +144,6 @@ export const answers: Readonly<Record<string, Flaw>> = {
   })),
   // ER-015
   "another-title": failure((payload) => ({ ...payload, title: "Error" })),
-  // ER-023
-  "deadlines-are-errors": failure((payload) =>
-    payload["code"] === "FN_002" ? { ...payload, code: "FN_004", status: 500 } : payload
-  ),
-  // SP-012
-  "forgets-refusals": { answer: (answer, _, link) => (answer.code === 0 ? [answer] : (link.close(), [])) },
   // SP-041
   "not-found-is-an-error": {
     answer: (answer) => (answer.code === 2 ? [refusal(answer, "FN_006", "no such function")] : [answer])

@@ -11,10 +11,12 @@ export const connections: Readonly<Record<string, Flaw>> = {
   "keeps-what-nobody-reads": { unbounded: true },
   // SP-034
   "hangs-up-on-the-silent": {
-    connected: (link) => void lastHeard.set(link, setTimeout(link.close, 1000)),
+    request: (frame, link) => {
+      lastHeard.set(link, setTimeout(link.close, 1000))
+      return frame
+    },
     chunk: (bytes, link) => {
       clearTimeout(lastHeard.get(link))
-      lastHeard.set(link, setTimeout(link.close, 1000))
       return bytes
     }
   },

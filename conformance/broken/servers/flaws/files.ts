@@ -6,7 +6,13 @@ export const files: Readonly<Record<string, Flaw>> = {
   // SP-002
   "socket-open-to-all": { started: ({ socket }) => chmodSync(socket, 0o666) },
   // SP-003, SP-005
-  "clears-its-path": { before: ({ socket }) => rmSync(socket, { force: true }) },
+  "clears-its-path": {
+    before: ({ socket }) => {
+      if (!existsSync(socket)) return
+      rmSync(socket)
+      throw new Error(`${socket} was in the way`)
+    }
+  },
   // SP-004
   "refuses-what-is-there": {
     before: ({ socket }) => {

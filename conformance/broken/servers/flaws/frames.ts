@@ -1,7 +1,6 @@
 import { encodeFrame, type Frame } from "../../../server/client/Frames.ts"
 import { type Flaw, type Link, payloadOf, refusal } from "../Flaw.ts"
 
-const INVOKE = 0x01
 const KNOWN = [0x01, 0x04, 0x05, 0x06, 0x0e, 0x0f, 0x11]
 const WITH_MEMBERS = [0x01, 0x04, 0x05, 0x06, 0x0f]
 const HEAD = 17
@@ -15,6 +14,17 @@ const said = (answer: Frame, words: string): boolean => Buffer.from(answer.paylo
 const waiting = new WeakMap<Link, Array<{ readonly request: Frame; answer: Frame | null }>>()
 const asked = new WeakMap<Link, number>()
 
+/** From the second answer on: with the first one the suite looks whether there is a server at all. */
+const later = (change: (answer: Frame) => ReadonlyArray<Frame | Uint8Array>): Flaw => {
+  let count = 0
+  return {
+    answer: (answer) => {
+      count += 1
+      return count === 1 ? [answer] : change(answer)
+    }
+  }
+}
+
 /** Whole frames, their ids, lengths, order, and broken framing. */
 export const frames: Readonly<Record<string, Flaw>> = {
   // SP-001
@@ -22,18 +32,15 @@ export const frames: Readonly<Record<string, Flaw>> = {
     connected: (link) => {
       const count = (asked.get(first) ?? 0) + 1
       asked.set(first, count)
-      if (count > 2) link.close()
+      if (count > 1) link.close()
     }
   },
   // SP-007
-  "big-endian-length": {
-    answer: (answer, request) => {
-      if (request?.code !== INVOKE) return [answer]
-      const bytes = encodeFrame(answer)
-      bytes.writeUInt32BE(answer.payload.length, 13)
-      return [bytes]
-    }
-  },
+  "big-endian-length": later((answer) => {
+    const bytes = encodeFrame(answer)
+    bytes.writeUInt32BE(answer.payload.length, 13)
+    return [bytes]
+  }),
   // SP-008, SP-009
   "reads-one-frame": {
     chunk: (bytes, link) => {
@@ -56,7 +63,7 @@ export const frames: Readonly<Record<string, Flaw>> = {
     answer: (answer) => [{ ...answer, id: BigInt.asUintN(64, BigInt(Number(answer.id))) }]
   },
   // SP-012
-  "answers-twice": { answer: (answer, request) => (request?.code === INVOKE ? [answer, answer] : [answer]) },
+  "answers-twice": later((answer) => [answer, answer]),
   // SP-013
   "answers-in-order": {
     request: (frame, link) => {
@@ -81,14 +88,11 @@ export const frames: Readonly<Record<string, Flaw>> = {
     request: (frame, { inFlight }) => ((inFlight.get(frame.id)?.length ?? 0) > 1 ? null : frame)
   },
   // SP-015
-  "a-status-of-its-own": { answer: (answer) => [answer.code === 0 ? answer : { ...answer, code: 3 }] },
+  "a-status-of-its-own": later((answer) => [{ ...answer, code: answer.code + 3 }]),
   // SP-016
-  "payloads-in-lists": {
-    answer: (answer, request) =>
-      request?.code === INVOKE
-        ? [{ ...answer, payload: Buffer.concat([Buffer.from("["), answer.payload, Buffer.from("]")]) }]
-        : [answer]
-  },
+  "payloads-in-lists": later((answer) => [
+    { ...answer, payload: Buffer.concat([Buffer.from("["), answer.payload, Buffer.from("]")]) }
+  ]),
   // SP-017
   "empty-is-no-payload": {
     request: (frame, link) => {
@@ -151,8 +155,6 @@ export const frames: Readonly<Record<string, Flaw>> = {
       return bytes
     }
   },
-  // SP-027
-  "waits-for-the-payload": { broken: (bytes) => (bytes.length >= HEAD ? null : bytes) },
   // SP-028, SP-029
   "skips-broken-frames": {
     broken: (bytes, link) => {
@@ -182,8 +184,11 @@ export const frames: Readonly<Record<string, Flaw>> = {
     }
   },
   // SP-036
-  "drops-answers-in-silence": {
-    answer: (answer) => (answer.code === 1 && said(answer, "the answer was dropped") ? [] : [answer])
+  "dropped-answers-are-faults": {
+    answer: (answer) =>
+      answer.code === 1 && said(answer, "the answer was dropped")
+        ? [refusal(answer, "FN_004", "an internal error")]
+        : [answer]
   },
   // SP-038, SP-040
   "hangs-up-when-it-is-full": {

@@ -5,7 +5,8 @@ import {
   type Payload,
   problems,
   valueOf,
-  withHeaders
+  withHeaders,
+  without
 } from "../Flaw.ts"
 
 /** A flaw of a request's target behind its method. */
@@ -56,7 +57,14 @@ export const http: Readonly<Record<string, Flaw>> = {
       line: line.replace(/^PUT \/functions\//, "POST /functions/")
     })
   },
-  // HG-018, HG-020
+  // HG-018
+  "http-cuts-values": {
+    httpRequest: ({ headers, line }) => ({
+      line,
+      headers: headers.map(([name, value]) => [name, /^x-/i.test(name) ? (value.split(";")[0] ?? "") : value])
+    })
+  },
+  // HG-020
   "http-last-header-wins": {
     httpRequest: ({ headers, line }) => ({
       line,
@@ -204,7 +212,7 @@ export const errors: Readonly<Record<string, Flaw>> = {
     one.status >= 400 ? { ...one, headers: withHeaders(one.headers, { "content-type": "text/plain" }) } : one
   ),
   // ER-002
-  "errors-without-titles": problems(({ title: _, ...problem }) => problem),
+  "errors-without-titles": problems((problem) => without(problem, "title")),
   // ER-003
   "errors-about-blank": problems((problem) => ({ ...problem, type: "about:blank" })),
   // ER-004
@@ -217,7 +225,7 @@ export const errors: Readonly<Record<string, Flaw>> = {
   // ER-006
   "errors-without-header": problems((problem) => problem, { "x-function-error": null }),
   // ER-007
-  "errors-without-ids": problems(({ invocation_id: _, ...problem }) => problem),
+  "errors-without-ids": problems((problem) => without(problem, "invocation_id")),
   // ER-008
   "errors-without-words": problems((problem) => ({ ...problem, detail: "" })),
   // ER-009
@@ -225,9 +233,9 @@ export const errors: Readonly<Record<string, Flaw>> = {
   // ER-010
   "errors-without-retry-after": problems((problem) => problem, { "retry-after": null }),
   // ER-011
-  "errors-without-seconds": problems(({ retry_after_seconds: _, ...problem }) => problem),
+  "errors-without-seconds": problems((problem) => without(problem, "retry_after_seconds")),
   // ER-012
-  "errors-without-violations": problems(({ violations: _, ...problem }) => problem),
+  "errors-without-violations": problems((problem) => without(problem, "violations")),
   // ER-014
   "errors-all-retryable": problems((problem) => ({ ...problem, retryable: true })),
   // ER-016, ER-019

@@ -104,7 +104,10 @@ export const invokes: Readonly<Record<string, Flaw>> = {
     const mended = (value: string): string =>
       `/${value.replaceAll(/[^\x20-\x7e]/g, "").replace(/^.*?\/(?=[^/]*$)/, "")}`
     const { path, url } = payload
-    const isPath = (value: unknown) => !text(value) || value === "" || /^\/[^\0-\x1f\x7f]*$/.test(value)
+    const isPath = (value: unknown) =>
+      !text(value) ||
+      value === "" ||
+      (value.startsWith("/") && JSON.stringify(value).length === value.length + 2)
     return {
       ...payload,
       ...(isPath(path) ? {} : { path: mended(path as string) }),
@@ -137,11 +140,6 @@ export const invokes: Readonly<Record<string, Flaw>> = {
       ? { ...payload, body: Buffer.from(payload["body"], "base64").toString("base64") }
       : payload
   ),
-  // SP-063
-  "cuts-large-bodies": invoke((payload) => {
-    const { body } = payload
-    return text(body) && body.length > 13_981_016 ? { ...payload, body: body.slice(0, 13_981_012) } : payload
-  }),
   // SP-064
   "a-limit-too-low": {
     request: (frame, link) =>
