@@ -5,7 +5,7 @@ import type { Mistake } from "../data/Mistakes.ts"
 import { stepKind, type StepKind } from "../data/steps.ts"
 import { matcherMistakes, type Captured, filled } from "../worker/matchers/match.ts"
 import type { Bench } from "./Bench.ts"
-import { check, problemOf, refused } from "./check.ts"
+import { check, problemOf } from "./check.ts"
 import type { HttpResponse } from "./client/HttpResponse.ts"
 import { type Answer, Command, type CommandName, type SocketClient } from "./client/SocketClient.ts"
 import { type Door, type Echo, type Fn, uniqueName } from "./Door.ts"
@@ -79,6 +79,8 @@ const HttpExpectation = Schema.Struct({
   all: optional(Matchers),
   text: optional(Schema.Unknown),
   bytes: optional(Schema.Int),
+  /** The body's bytes. */
+  base64: optional(Schema.String),
   json: optional(Schema.Unknown),
   /** What the fixture saw: `method`, `url`, `headers` by name, `body` in base64. */
   seen: optional(Matchers),
@@ -116,7 +118,7 @@ const lowerCase = (headers: Readonly<Record<string, unknown>>) =>
   Object.entries(headers).map(([name, value]) => [name.toLowerCase(), value] as const)
 
 const checkResponse = (response: HttpResponse, expected: HttpExpectation, { captured }: Session): void => {
-  const { all, bytes, headers, json, problem, seen, status, text } = expected
+  const { all, base64, bytes, headers, json, problem, seen, status, text } = expected
   if (status !== undefined) check("the status", status, response.status, captured)
   if (problem !== undefined) {
     check("the document", { code: problem }, problemOf(response), captured)
@@ -129,6 +131,7 @@ const checkResponse = (response: HttpResponse, expected: HttpExpectation, { capt
   }
   if (text !== undefined) check("the body", text, response.text(), captured)
   if (bytes !== undefined) check("the body's length", bytes, response.body.length, captured)
+  if (base64 !== undefined) check("the body in base64", base64, response.body.toString("base64"), captured)
   if (json !== undefined) check("the body", json, response.json(), captured)
   if (seen !== undefined) checkSeen(response.json(), seen, captured)
 }
@@ -157,33 +160,39 @@ const functionOf = ({ fn }: Session): Fn => {
   return fn
 }
 
+const HttpStep = Schema.Struct({
+  ...Request,
+  ...expectation,
+  /** Behind the function's name. */
+  path: optional(Schema.String),
+  /** The whole target. */
+  target: optional(Schema.String)
+})
+export type HttpStep = typeof HttpStep.Type
+
+/** A request over HTTP, and what its answer has to be. */
+export const playHttp = async (given: HttpStep, session: Session): Promise<void> => {
+  const { expect, headers, method, path = "", target, ...rest } = fill(given, session)
+  const body = bodyOf(rest)
+  const response = await session.door.http({
+    target: target ?? functionOf(session).target(path),
+    ...(method === undefined ? {} : { method }),
+    ...(headers === undefined ? {} : { headers }),
+    ...(body === undefined ? {} : { body })
+  })
+  checkResponse(response, expect, session)
+}
+
 const http = stepKind({
   name: "http",
-  schema: Schema.Struct({
-    ...Request,
-    ...expectation,
-    /** Behind the function's name. */
-    path: optional(Schema.String),
-    /** The whole target. */
-    target: optional(Schema.String)
-  }),
+  schema: HttpStep,
   check: ({ expect, path, target }) => [
     ...matcherParts(expect),
     ...(path !== undefined && target !== undefined
       ? [{ path: ["target"], message: "give path or target" }]
       : [])
   ],
-  play: async (given, session: Session) => {
-    const { expect, headers, method, path = "", target, ...rest } = fill(given, session)
-    const body = bodyOf(rest)
-    const response = await session.door.http({
-      target: target ?? functionOf(session).target(path),
-      ...(method === undefined ? {} : { method }),
-      ...(headers === undefined ? {} : { headers }),
-      ...(body === undefined ? {} : { body })
-    })
-    checkResponse(response, expect, session)
-  }
+  play: playHttp
 })
 
 const api = stepKind({
@@ -257,33 +266,39 @@ const checkAnswer = (answer: Answer, expect: typeof SocketExpectation.Type, { ca
   checkSeen(value, expect.seen, captured)
 }
 
+const SocketStep = Schema.Struct({
+  command: Schema.Union(
+    Schema.Literal(...(Object.keys(Command) as [CommandName, ...Array<CommandName>])),
+    Schema.Int
+  ),
+  payload: optional(Schema.Unknown),
+  /** The payload's bytes as text, or in hexadecimal. */
+  text: optional(Schema.String),
+  hex: optional(Schema.String),
+  expect: SocketExpectation
+})
+export type SocketStep = typeof SocketStep.Type
+
+/** A request on the case's connection, and what its answer has to be. */
+export const playSocket = async (given: SocketStep, session: Session): Promise<void> => {
+  const { command, expect, hex, payload, text } = fill(given, session)
+  session.socket ??= session.bench.keep(await session.door.connect())
+  const client = session.socket
+  const bytes =
+    hex !== undefined
+      ? Buffer.from(hex, "hex")
+      : Buffer.from(text ?? (payload === undefined ? "" : JSON.stringify(payload)))
+  const id = client.nextId()
+  client.frame({ id, code: typeof command === "number" ? command : Command[command], payload: bytes })
+  const answer = await client.answer(id)
+  checkAnswer(answer, expect, session)
+}
+
 const socket = stepKind({
   name: "socket",
-  schema: Schema.Struct({
-    command: Schema.Union(
-      Schema.Literal(...(Object.keys(Command) as [CommandName, ...Array<CommandName>])),
-      Schema.Int
-    ),
-    payload: optional(Schema.Unknown),
-    /** The payload's bytes as text, or in hexadecimal. */
-    text: optional(Schema.String),
-    hex: optional(Schema.String),
-    expect: SocketExpectation
-  }),
+  schema: SocketStep,
   check: ({ expect }) => matcherMistakes(expect, ["expect"]),
-  play: async (given, session: Session) => {
-    const { command, expect, hex, payload, text } = fill(given, session)
-    session.socket ??= session.bench.keep(await session.door.connect())
-    const client = session.socket
-    const bytes =
-      hex !== undefined
-        ? Buffer.from(hex, "hex")
-        : Buffer.from(text ?? (payload === undefined ? "" : JSON.stringify(payload)))
-    const id = client.nextId()
-    client.frame({ id, code: typeof command === "number" ? command : Command[command], payload: bytes })
-    const answer = await client.answer(id)
-    checkAnswer(answer, expect, session)
-  }
+  play: playSocket
 })
 
 /** An INVOKE with a body of so many bytes. */
@@ -320,9 +335,6 @@ const deploy = stepKind({
     await session.door.deploy(session.fresh, version, source)
   }
 })
-
-/** A failure over HTTP: the short form of `expect: {status, problem}`. */
-export const expectRefused = refused
 
 export const serverSteps: ReadonlyArray<StepKind<Session>> = [
   http,

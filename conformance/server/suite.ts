@@ -12,6 +12,7 @@ import { benched, RUNTIMES, type ServerCase } from "./define.ts"
 import { Door } from "./Door.ts"
 import { propertyCases } from "./properties/index.ts"
 import { type ServerTarget, startTarget } from "./ServerTarget.ts"
+import { rawSteps } from "./rawSteps.ts"
 import { newSession, serverSteps, type Session } from "./steps.ts"
 
 const CASES = fileURLToPath(new URL("cases/", import.meta.url))
@@ -37,7 +38,7 @@ export const loadServerCases = async (
     suite: "server",
     requirements,
     fields: Fields,
-    steps: serverSteps,
+    steps: [...serverSteps, ...rawSteps],
     defaultTimeoutMs: 20_000,
     takenIds: inCode.map(({ id }) => id)
   })

@@ -1,4 +1,9 @@
 import type { ServerCase } from "../define.ts"
+import { httpProperties } from "./http.ts"
+import { wireProperties } from "./wires.ts"
 
 /** All property cases; null: each has as many runs as it has by itself. */
-export const propertyCases = (_runs: number | null): ReadonlyArray<ServerCase> => []
+export const propertyCases = (runs: number | null): ReadonlyArray<ServerCase> => [
+  ...httpProperties(runs),
+  ...wireProperties(runs)
+]
