@@ -69,11 +69,11 @@ const TRANSPORT = new Set([
 
 const wireHeaders = (list: HeaderList): Record<string, string | Array<string>> => {
   const headers: Record<string, string | Array<string>> = Object.create(null) as Record<string, string>
-  for (const name of new Set(list.names)) {
-    if (TRANSPORT.has(name)) continue
+  list.eachName((name) => {
+    if (TRANSPORT.has(name)) return
     const all = list.all(name)
     headers[name] = all.length === 1 ? (all[0] as string) : all
-  }
+  })
   if (!list.has("accept")) headers["accept"] = "*/*"
   return headers
 }

@@ -169,9 +169,7 @@ const applyHeaders = (state: RequestState, init: Init): void => {
   const headers = makeHeaders(state.list, state.guard)
   state.headers = headers
   if (from === null) fillHeaders(headers, given, "Request")
-  else
-    for (let i = 0; i < from.names.length; i += 1)
-      headers.append(from.names[i] as string, from.values[i] as string)
+  else from.each((name, value) => headers.append(name, value))
 }
 
 /** The steps of `new Request(input, init)`. `input` is another request's state, or whatever stands for a URL. */

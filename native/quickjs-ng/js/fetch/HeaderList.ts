@@ -1,6 +1,6 @@
 /** The header list of the Fetch standard, with names in lower case from the start: their case cannot be observed. */
 
-import { charCodeAt, matches, placeOf, push, slice, toLowerCase } from "../webidl/primordials.ts"
+import { charCodeAt, joined, matches, placeOf, push, slice, toLowerCase } from "../webidl/primordials.ts"
 import { hardenedMap } from "../webidl/hardenedMap.ts"
 
 const { stringify } = JSON
@@ -41,26 +41,49 @@ export type Pair = readonly [name: string, value: string]
 
 const byName = (a: Pair, b: Pair): number => (a[0] < b[0] ? -1 : a[0] > b[0] ? 1 : 0)
 
+/** So many headers are looked through name by name; more have an index. */
+const MANY = 64
+
 export class HeaderList {
-  names: Array<string> = []
-  values: Array<string> = []
+  /** In the order in which they came; empty once there is an index. */
+  #names: Array<string> = []
+  #values: Array<string> = []
+  /** The values of each name, names in the order in which they came; null while there are few. */
+  #index: Map<string, Array<string>> | null = null
   /** `sorted()` of the list as it is; null after a change. */
   #sorted: ReadonlyArray<Pair> | null = null
 
   copy(): HeaderList {
     const copy = new HeaderList()
-    copy.names = [...this.names]
-    copy.values = [...this.values]
+    this.each((name, value) => copy.append(name, value))
     return copy
   }
 
+  /** Every value with its name; those of one name in their order. */
+  each(visit: (name: string, value: string) => void): void {
+    if (this.#index === null) {
+      const names = this.#names
+      const values = this.#values
+      for (let i = 0; i < names.length; i += 1) visit(names[i] as string, values[i] as string)
+    } else {
+      this.#index.forEach((all, name) => {
+        for (let i = 0; i < all.length; i += 1) visit(name, all[i] as string)
+      })
+    }
+  }
+
   has(name: string): boolean {
-    return placeOf(this.names, name) >= 0
+    return this.#index === null ? placeOf(this.#names, name) >= 0 : this.#index.has(name)
   }
 
   /** All values of a name, combined; null where there is none. */
   get(name: string): string | null {
-    const { names, values } = this
+    if (this.#index !== null) {
+      const all = this.#index.get(name)
+      return all === undefined ? null : joined(all, ", ")
+    }
+    const names = this.#names
+    const values = this.#values
     let index = placeOf(names, name)
     if (index < 0) return null
     let combined = values[index] as string
@@ -72,35 +95,65 @@ export class HeaderList {
   }
 
   all(name: string): Array<string> {
-    const { names, values } = this
     const found: Array<string> = []
-    for (let i = 0; i < names.length; i += 1) if (names[i] === name) push(found, values[i] as string)
+    if (this.#index === null) {
+      const names = this.#names
+      for (let i = 0; i < names.length; i += 1) if (names[i] === name) push(found, this.#values[i] as string)
+    } else {
+      const all = this.#index.get(name)
+      if (all !== undefined) for (let i = 0; i < all.length; i += 1) push(found, all[i] as string)
+    }
     return found
   }
 
   append(name: string, value: string): void {
     this.#sorted = null
-    push(this.names, name)
-    push(this.values, value)
+    if (this.#index === null) {
+      push(this.#names, name)
+      push(this.#values, value)
+      if (this.#names.length > MANY) this.#makeIndex()
+    } else {
+      this.#addToIndex(this.#index, name, value)
+    }
+  }
+
+  #makeIndex(): void {
+    const index = hardenedMap<string, Array<string>>()
+    this.each((name, value) => this.#addToIndex(index, name, value))
+    this.clear()
+    this.#index = index
+  }
+
+  #addToIndex(index: Map<string, Array<string>>, name: string, value: string): void {
+    const all = index.get(name)
+    if (all === undefined) index.set(name, [value])
+    else push(all, value)
   }
 
   /** The first of that name gets the value, the others go. */
   set(name: string, value: string): void {
-    const index = placeOf(this.names, name)
+    if (this.#index !== null) {
+      this.#sorted = null
+      this.#index.set(name, [value])
+      return
+    }
+    const index = placeOf(this.#names, name)
     if (index < 0) return this.append(name, value)
     this.#sorted = null
-    this.values[index] = value
-    if (placeOf(this.names, name, index + 1) >= 0) this.#remove(name, index + 1)
+    this.#values[index] = value
+    if (placeOf(this.#names, name, index + 1) >= 0) this.#remove(name, index + 1)
   }
 
   delete(name: string): void {
-    if (placeOf(this.names, name) < 0) return
+    if (!this.has(name)) return
     this.#sorted = null
-    this.#remove(name, 0)
+    if (this.#index === null) this.#remove(name, 0)
+    else this.#index.delete(name)
   }
 
   #remove(name: string, from: number): void {
-    const { names, values } = this
+    const names = this.#names
+    const values = this.#values
     let kept = from
     for (let i = from; i < names.length; i += 1) {
       if (names[i] === name) continue
@@ -114,35 +167,43 @@ export class HeaderList {
 
   clear(): void {
     this.#sorted = null
-    this.names = []
-    this.values = []
+    this.#names = []
+    this.#values = []
+    this.#index = null
+  }
+
+  /** Each name once, in the order in which they came. */
+  eachName(visit: (name: string) => void): void {
+    if (this.#index !== null) {
+      this.#index.forEach((_all, name) => visit(name))
+      return
+    }
+    const names = this.#names
+    for (let i = 0; i < names.length; i += 1) {
+      if (placeOf(names, names[i] as string) === i) visit(names[i] as string)
+    }
   }
 
   /** "Sort and combine": by name, each name once but for `set-cookie`. */
   sorted(): ReadonlyArray<Pair> {
     if (this.#sorted !== null) return this.#sorted
-    const { names, values } = this
     const pairs: Array<Pair> = []
-    for (let i = 0; i < names.length; i += 1) {
-      const name = names[i] as string
-      if (name === "set-cookie") pairs.push([name, values[i] as string])
-      else if (placeOf(names, name) === i) pairs.push([name, this.get(name) as string])
-    }
+    this.eachName((name) => {
+      const all = name === "set-cookie" ? this.all(name) : [this.get(name) as string]
+      for (let i = 0; i < all.length; i += 1) push(pairs, [name, all[i] as string])
+    })
     this.#sorted = pairs.sort(byName)
     return pairs
   }
 
   /** As on the wire: a JSON object, `set-cookie` as an array where there are several. */
   toJson(): string {
-    const { names, values } = this
     let json = ""
-    for (let i = 0; i < names.length; i += 1) {
-      const name = names[i] as string
-      if (placeOf(names, name) !== i) continue
-      const more = placeOf(names, name, i + 1) >= 0
-      const value = !more ? values[i] : name === "set-cookie" ? this.all(name) : this.get(name)
+    this.eachName((name) => {
+      const all = name === "set-cookie" ? this.all(name) : null
+      const value = all !== null && all.length > 1 ? all : this.get(name)
       json += `${json === "" ? "" : ","}${stringify(name)}:${stringify(value)}`
-    }
+    })
     return `{${json}}`
   }
 }
