@@ -29,7 +29,9 @@ export interface Heard {
 }
 
 interface Waiting {
-  readonly check: () => boolean
+  /** Whether this message is what it waits for. */
+  readonly heard: (heard: Heard) => boolean
+  readonly ended: () => void
   readonly fail: (error: Error) => void
 }
 
@@ -79,7 +81,7 @@ export class WorkerSession {
         ended: (exit, torn) => {
           if (torn !== null) this.monitors.torn(torn)
           this.#exit = exit
-          this.#wake()
+          for (const { ended } of [...this.#waiting]) ended()
         }
       }
     })
@@ -131,9 +133,21 @@ export class WorkerSession {
    * more, or has not come in time.
    */
   async take(what: string, accepts: (message: Message) => boolean): Promise<Heard> {
-    const find = (): number => this.#open.findIndex(({ message }) => accepts(message))
-    await this.#until(what, () => find() !== -1)
-    return this.#open.splice(find(), 1)[0] as Heard
+    const at = this.#open.findIndex(({ message }) => accepts(message))
+    if (at !== -1) return this.#open.splice(at, 1)[0] as Heard
+    if (this.#exit !== null) {
+      this.check()
+      throw this.#ended(what)
+    }
+    return await this.#wait<Heard>(what, (resolve, reject) => ({
+      heard: (heard) => {
+        if (!accepts(heard.message)) return false
+        resolve(heard)
+        return true
+      },
+      ended: () => reject(this.#ended(what)),
+      fail: reject
+    }))
   }
 
   /** Whether there is such a message that nobody has asked for. */
@@ -152,9 +166,15 @@ export class WorkerSession {
 
   /** Waits for the process's end. */
   async exit(): Promise<Exit> {
-    await this.#until("the worker's end", () => this.#exit !== null, true)
     this.#exitSeen = true
-    return this.#exit as Exit
+    return (
+      this.#exit ??
+      (await this.#wait<Exit>("the worker's end", (resolve, reject) => ({
+        heard: () => false,
+        ended: () => resolve(this.#exit as Exit),
+        fail: reject
+      })))
+    )
   }
 
   /** The first `ready`: that of a worker which has its bundle, or waits for `load`. */
@@ -223,30 +243,23 @@ export class WorkerSession {
       })
   }
 
-  async #until(what: string, done: () => boolean, afterEnd = false): Promise<void> {
-    if (done()) return
+  /** Waits within the session's patience, the case's time, and what the monitors let pass. */
+  async #wait<A>(
+    what: string,
+    waitingFor: (resolve: (value: A) => void, reject: (error: Error) => void) => Waiting
+  ): Promise<A> {
     this.check()
     this.#signal.throwIfAborted()
-    if (this.#exit !== null && !afterEnd) throw this.#ended(what)
-    let waiting!: Waiting
-    const { promise, resolve, reject } = Promise.withResolvers<void>()
+    const { promise, resolve, reject } = Promise.withResolvers<A>()
+    const waiting = waitingFor(resolve, reject)
     const onAbort = (): void => reject(this.#signal.reason as Error)
     const clock = setTimeout(() => {
       reject(new CaseFailure(`${what} did not come within ${this.patienceMs} ms`, { expected: what }))
     }, this.patienceMs)
     this.#signal.addEventListener("abort", onAbort, { once: true })
+    this.#waiting.push(waiting)
     try {
-      waiting = {
-        check: () => {
-          if (done()) resolve()
-          else if (this.#exit !== null && !afterEnd) reject(this.#ended(what))
-          else return false
-          return true
-        },
-        fail: reject
-      }
-      this.#waiting.push(waiting)
-      await promise
+      return await promise
     } finally {
       clearTimeout(clock)
       this.#signal.removeEventListener("abort", onAbort)
@@ -272,12 +285,9 @@ export class WorkerSession {
     const heard = { message, index: this.#count }
     this.#count += 1
     this.#heard.push(heard)
-    this.#open.push(heard)
-    this.#wake()
-  }
-
-  #wake(): void {
-    this.#waiting = this.#waiting.filter((one) => !one.check())
+    const waiting = this.#waiting.find((one) => one.heard(heard))
+    if (waiting === undefined) this.#open.push(heard)
+    else this.#waiting = this.#waiting.filter((one) => one !== waiting)
   }
 
   #violated(violation: Violation): void {
