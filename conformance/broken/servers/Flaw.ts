@@ -44,7 +44,9 @@ export interface Flaw {
   readonly connected?: (link: Link) => void
   /** Bytes of a client as they came; null: they are dropped. */
   readonly chunk?: (bytes: Buffer, link: Link) => Buffer | null
-  /** A whole frame of a client: what the server gets instead; null: nothing. */
+  /** A whole frame of a client, which is passed on as it is. */
+  readonly heard?: (frame: Frame, link: Link) => void
+  /** A whole frame of a client: what the server gets instead; null: nothing. What is not whole waits here. */
   readonly request?: (frame: Frame, link: Link) => Frame | null
   /** The framing of a client is broken from these bytes on: what the server gets of them. */
   readonly broken?: (bytes: Buffer, link: Link) => Buffer | null

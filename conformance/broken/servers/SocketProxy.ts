@@ -123,7 +123,7 @@ export class SocketProxy {
     client.on("end", () => {
       const rest = fromClient.takeRest()
       const torn = this.#flaws.find((one) => one.torn !== undefined)?.torn
-      if (rest.length > 0) link.toServer(torn?.(rest) ?? rest)
+      if (rest.length > 0 && torn !== undefined) link.toServer(torn(rest))
       if (!this.#keepsServing) server.end()
     })
     server.on("end", () => client.end())
@@ -146,16 +146,24 @@ export class SocketProxy {
       if (bytes !== null && flaw.chunk !== undefined) bytes = flaw.chunk(bytes, link)
     }
     if (bytes === null) return
+    // what is not to be changed is not kept until it is whole
+    const isRaw = !this.#flaws.some(({ broken, request, torn }) => broken ?? request ?? torn)
+    if (isRaw) link.toServer(bytes)
     for (const frame of splitter.push(bytes)) {
+      for (const { heard } of this.#flaws) heard?.(frame, link)
       inFlight.set(frame.id, [...(inFlight.get(frame.id) ?? []), frame])
       let sent: Frame | null = frame
       for (const flaw of this.#flaws) {
         if (sent !== null && flaw.request !== undefined) sent = flaw.request(sent, link)
       }
       if (sent === null) forget(inFlight, frame.id)
-      else link.toServer(encodeFrame(sent))
+      else if (!isRaw) link.toServer(encodeFrame(sent))
     }
     if (!splitter.isBroken) return
+    if (isRaw) {
+      splitter.takeRest()
+      return
+    }
     let rest: Buffer | null = splitter.takeRest()
     for (const flaw of this.#flaws) {
       if (rest !== null && flaw.broken !== undefined) rest = flaw.broken(rest, link)

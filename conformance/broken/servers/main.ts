@@ -51,6 +51,7 @@ const [attachPort = "", attachPath = ""] = attach.split(/:(.*)/s)
 const SOCKET_FLAWS = [
   "connected",
   "chunk",
+  "heard",
   "request",
   "broken",
   "torn",

@@ -11,10 +11,7 @@ export const connections: Readonly<Record<string, Flaw>> = {
   "keeps-what-nobody-reads": { unbounded: true },
   // SP-034
   "hangs-up-on-the-silent": {
-    request: (frame, link) => {
-      lastHeard.set(link, setTimeout(link.close, 1000))
-      return frame
-    },
+    heard: (_, link) => void lastHeard.set(link, setTimeout(link.close, 1000)),
     chunk: (bytes, link) => {
       clearTimeout(lastHeard.get(link))
       return bytes
