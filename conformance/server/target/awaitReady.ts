@@ -1,8 +1,7 @@
 import { TargetUnusable } from "../../model/Suite.ts"
 import { Transcript } from "../../model/Transcript.ts"
-import { exchange } from "../client/HttpClient.ts"
+import { encodeRequest, HttpConnection } from "../client/HttpClient.ts"
 import { SocketClient } from "../client/SocketClient.ts"
-import { CaseFailure } from "../../model/Case.ts"
 import type { ServerProcess } from "./ServerProcess.ts"
 
 /** What a server said about itself. */
@@ -100,15 +99,21 @@ const note = (seen: Seen, stage: Seen["stage"], words: string): undefined => {
 }
 
 const askReady = async (url: URL, signal: AbortSignal, seen: Seen) => {
+  let connection: HttpConnection | null = null
   try {
-    const response = await exchange(url, { target: "/ready" }, signal, new Transcript())
+    connection = await HttpConnection.open(url, signal, new Transcript())
+    void connection.send(encodeRequest({ target: "/ready" }, url.host))
+    const response = await connection.response()
+    if (response === null) return note(seen, "other", "GET /ready is answered by closing the connection")
     const said = response.json()
     const { ready } = record(said)
     if (response.status === 200 && ready === true) return record(said)
     if (typeof ready === "boolean") return note(seen, "not-ready", response.text())
     return note(seen, "other", `GET /ready is answered with ${response.status} ${response.text()}`)
   } catch (error) {
-    return failed(error, signal, seen, "GET /ready")
+    return failed(error, connection !== null, signal, seen, "GET /ready")
+  } finally {
+    connection?.destroy()
   }
 }
 
@@ -121,18 +126,24 @@ const askPing = async (path: string, signal: AbortSignal, seen: Seen) => {
     if (status === "OK" && typeof socket === "string" && socket.startsWith("1.")) return payload
     return note(seen, "other", `PING is answered with ${status} ${JSON.stringify(payload)}`)
   } catch (error) {
-    return failed(error, signal, seen, "PING")
+    return failed(error, client !== null, signal, seen, "PING")
   } finally {
     client?.destroy()
   }
 }
 
-const failed = (error: unknown, signal: AbortSignal, seen: Seen, what: string): undefined => {
+const failed = (
+  error: unknown,
+  connected: boolean,
+  signal: AbortSignal,
+  seen: Seen,
+  what: string
+): undefined => {
+  // the time is over: what was seen before says more than that this attempt was cut short
   if (signal.aborted) {
-    return note(seen, seen.stage === "refused" ? "refused" : "silent", seen.words)
+    if (connected && seen.stage !== "not-ready") note(seen, "silent", what)
+    return
   }
-  if (error instanceof CaseFailure) {
-    return note(seen, "other", `${what}: ${error.message}`)
-  }
-  return note(seen, "refused", error instanceof Error ? error.message : String(error))
+  const words = error instanceof Error ? error.message : String(error)
+  return note(seen, connected ? "other" : "refused", `${what}: ${words}`)
 }
