@@ -4,7 +4,9 @@ import type { Requirement } from "../../model/Requirement.ts"
 import { type CaseResult, faultsOf } from "../../model/Result.ts"
 import { TargetUnusable } from "../../model/Suite.ts"
 import { everything, type Filters, UnknownNames } from "../../Selection.ts"
+import { ProcessGroups } from "../../ProcessGroups.ts"
 import type { AnySuite, Suites } from "../../Suites.ts"
+import { shareRealServer } from "../servers/real.ts"
 import type { BrokenTarget } from "./table.ts"
 
 /** What the suite said of one target. */
@@ -50,15 +52,23 @@ export const runBroken = async (
   }
   for (const target of targets) if (isSound(target) && !options.interrupt.aborted) await play(target)
   const broken = targets.filter((target) => !isSound(target))
+  const groups = new ProcessGroups()
+  const isServer = broken.some(({ kind }) => kind === "server")
+  const stopShared = isServer ? await shareRealServer(groups, options.interrupt) : null
   let next = 0
-  await Promise.all(
-    Array.from({ length: Math.min(options.jobs, broken.length) }, async () => {
-      for (let one = broken[next++]; one !== undefined; one = broken[next++]) {
-        if (options.interrupt.aborted) return
-        await play(one)
-      }
-    })
-  )
+  try {
+    await Promise.all(
+      Array.from({ length: Math.min(options.jobs, broken.length) }, async () => {
+        for (let one = broken[next++]; one !== undefined; one = broken[next++]) {
+          if (options.interrupt.aborted) return
+          await play(one)
+        }
+      })
+    )
+  } finally {
+    await stopShared?.()
+    await groups.end()
+  }
   return targets.flatMap((target) => results.get(target) ?? [])
 }
 

@@ -1,12 +1,12 @@
 /**
  * A server that is broken in one way (or a few): a proxy before a server that is right.
  *
- *     bun conformance/broken/servers/main.ts FLAW… --data DIR --socket PATH --port N --server COMMAND [--attach PORT:PATH] [-- FLAGS]
+ *     bun conformance/broken/servers/main.ts FLAW… --data DIR --socket PATH --port N [--server COMMAND] [-- FLAGS]
  *
- * `COMMAND` starts the real server on a hidden socket and port, and has the placeholders `%data%`, `%socket%` and `%port%`; what
- * stands behind `--` is added to it. With `--attach` a server that runs already is stood before instead, where nothing asks for
- * one of its own: settings, flags, or a flaw of its start or end. Only what the flaws are about goes through here: the rest is
- * the real server's own, unless it is attached to.
+ * `COMMAND` starts the real server on a hidden socket and port, and has the placeholders `%data%`, `%socket%` and `%port%`; left
+ * out it is this version's own. What stands behind `--` is added to it. Where the environment names a server that is shared,
+ * that one is used instead, unless something asks for one of its own: `--server`, settings, flags, or a flaw of its start or
+ * end. Only what the flaws are about goes through here: the rest is the real server's, unless it is shared.
  */
 import { spawn } from "node:child_process"
 import { rmSync } from "node:fs"
@@ -16,6 +16,7 @@ import { freePort } from "../../server/target/ServerProcess.ts"
 import type { Flaw, Place } from "./Flaw.ts"
 import { flaws as known } from "./flaws.ts"
 import { HttpProxy } from "./HttpProxy.ts"
+import { REAL_SERVER, SHARED } from "./real.ts"
 import { SocketProxy } from "./SocketProxy.ts"
 
 const separator = process.argv.indexOf("--")
@@ -25,7 +26,7 @@ const text = { type: "string" } as const
 const { positionals, values } = parseArgs({
   args: process.argv.slice(2, end),
   allowPositionals: true,
-  options: { data: text, socket: text, port: text, server: text, attach: text }
+  options: { data: text, socket: text, port: text, server: text }
 })
 
 const fail = (words: string): never => {
@@ -34,9 +35,9 @@ const fail = (words: string): never => {
 }
 
 const flaws: ReadonlyArray<Flaw> = positionals.map((name) => known[name] ?? fail(`there is no flaw ${name}`))
-const { attach = "", data = "", port = "", server = "", socket = "" } = values
-if (flaws.length === 0 || data === "" || port === "" || server === "" || socket === "") {
-  fail("give flaws, --data, --socket, --port and --server")
+const { data = "", port = "", server, socket = "" } = values
+if (flaws.length === 0 || data === "" || port === "" || socket === "") {
+  fail("give flaws, --data, --socket and --port")
 }
 
 const has = (...names: ReadonlyArray<keyof Flaw>): boolean =>
@@ -44,9 +45,14 @@ const has = (...names: ReadonlyArray<keyof Flaw>): boolean =>
 
 const place: Place = { socket, port: Number(port) }
 const isSet = Object.keys(process.env).some((name) => name.startsWith("FUNCTIONS_"))
+const shared = process.env[SHARED]
 const isAttached =
-  attach !== "" && added.length === 0 && !isSet && !has("before", "started", "ended", "stopping", "own")
-const [attachPort = "", attachPath = ""] = attach.split(/:(.*)/s)
+  shared !== undefined &&
+  server === undefined &&
+  added.length === 0 &&
+  !isSet &&
+  !has("before", "started", "ended", "stopping", "own")
+const [sharedPort = "", sharedPath = ""] = (shared ?? "").split(/:(.*)/s)
 
 const SOCKET_FLAWS = [
   "connected",
@@ -61,7 +67,7 @@ const SOCKET_FLAWS = [
 ] as const
 const HTTP_FLAWS = ["httpRequest", "httpAnswer", "httpGarbage"] as const
 const hidden: Place = isAttached
-  ? { socket: attachPath, port: Number(attachPort) }
+  ? { socket: sharedPath, port: Number(sharedPort) }
   : {
       socket: has(...SOCKET_FLAWS, "stopping") ? `${socket}.real` : socket,
       port: has(...HTTP_FLAWS) ? await freePort() : place.port
@@ -87,7 +93,7 @@ const quoted = (word: string): string => `'${word.replaceAll("'", "'\\''")}'`
 
 /** Gives what passes on a signal. */
 const startOwn = (): ((signal: NodeJS.Signals) => void) => {
-  const command = server
+  const command = (server ?? REAL_SERVER.replaceAll(/\{(data|socket|port)\}/g, "%$1%"))
     .replaceAll("%data%", () => quoted(data))
     .replaceAll("%socket%", () => quoted(hidden.socket))
     .replaceAll("%port%", () => String(hidden.port))

@@ -63,7 +63,7 @@ export const answers: Readonly<Record<string, Flaw>> = {
     headers: Object.fromEntries(Object.entries(headersOf(payload)).map(([name, value]) => [name, [value]]))
   })),
   // SP-071
-  "joins-cookies": response((payload) => {
+  "joins-cookies-in-the-map": response((payload) => {
     const cookies = listOf(payload).filter(([name]) => name === "set-cookie")
     return cookies.length < 2
       ? payload

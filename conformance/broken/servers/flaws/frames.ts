@@ -63,7 +63,7 @@ export const frames: Readonly<Record<string, Flaw>> = {
     answer: (answer) => [{ ...answer, id: BigInt.asUintN(64, BigInt(Number(answer.id))) }]
   },
   // SP-012
-  "answers-twice": later((answer) => [answer, answer]),
+  "every-answer-twice": later((answer) => [answer, answer]),
   // SP-013
   "answers-in-order": {
     request: (frame, link) => {

@@ -83,7 +83,7 @@ export const invokes: Readonly<Record<string, Flaw>> = {
       : payload
   ),
   // SP-055
-  "one-value-per-key": invoke((payload) => {
+  "one-value-per-query-key": invoke((payload) => {
     const { query } = payload
     if (!isObject(query)) return payload
     const last = (value: unknown): unknown => (Array.isArray(value) ? value.at(-1) : value)
