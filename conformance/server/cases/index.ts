@@ -6,6 +6,7 @@ import { hostInvocationCases } from "./host-invocations.ts"
 import { hostOutputCases } from "./host-output.ts"
 import { hostStartCases } from "./host-start.ts"
 import { httpGatewayCases } from "./http-gateway.ts"
+import { lifecycleCases } from "./lifecycle.ts"
 import { socketFileCases } from "./socket-file.ts"
 import { socketFrameCases } from "./socket-frames.ts"
 import { socketInvokeCases } from "./socket-invoke.ts"
@@ -21,6 +22,7 @@ export const codeCases: ReadonlyArray<ServerCase> = [
   ...hostOutputCases,
   ...hostStartCases,
   ...hostCallCases,
+  ...lifecycleCases,
   ...socketFileCases,
   ...socketFrameCases,
   ...socketInvokeCases,

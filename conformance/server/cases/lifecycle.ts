@@ -1,0 +1,13 @@
+import type { ServerCase } from "../define.ts"
+import { deploymentCases } from "./lifecycle-deployments.ts"
+import { functionCases } from "./lifecycle-functions.ts"
+import { startCases } from "./lifecycle-start.ts"
+import { versionCases } from "./lifecycle-versions.ts"
+
+/** The cases of spec/lifecycle.md that are code; more are in `management.yaml`. */
+export const lifecycleCases: ReadonlyArray<ServerCase> = [
+  ...functionCases,
+  ...versionCases,
+  ...deploymentCases,
+  ...startCases
+]
