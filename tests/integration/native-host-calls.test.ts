@@ -105,6 +105,29 @@ describe.each(nativeRuntime)("fetch as a call of the host on %s", () => {
     })
   })
 
+  it("rejects what no line could carry, and makes no call", async () => {
+    const worker = await start(`async (request) => {
+      const send = (body, headers) =>
+        fetch("http://up.example/", { method: "POST", body, headers }).then(
+          async (response) => (await response.text()).length,
+          (error) => error.name + ": " + error.message
+        )
+      return Response.json([
+        await send(new Uint8Array(48 * 1024 * 1024)),
+        await send(new Uint8Array(47 * 1024 * 1024), { "x-large": "\\u00e9".repeat(700_000) }),
+        await send("small")
+      ])
+    }`)
+    const sizes: Array<number | undefined> = []
+    worker.onCall = ({ payload }) => {
+      sizes.push(payload.request?.body.length)
+      return { ok: true, response: { status: 200, headers: {}, body: "" } }
+    }
+    const refused = "TypeError: fetch: the request's body and headers are more than a call can carry"
+    expect(await worker.json("/")).toEqual([refused, refused, 0])
+    expect(sizes).toEqual([8])
+  })
+
   it("reads a streamed body to its end before it calls", async () => {
     const worker = await start(`async (request) => {
       const body = request.body.pipeThrough(new TransformStream())

@@ -8,6 +8,7 @@ import {
   extractBody,
   files,
   type HeaderList,
+  isCrowded,
   listFromWire,
   makeResponse,
   Request,
@@ -84,7 +85,7 @@ const { apply: applyTo } = Reflect
 const { defineProperty } = Object
 
 /** `frames` is the stack of the call: the answer comes when none of the function's is left. */
-const failed = (result: HostResult, frames: string): Error => {
+const failed = (result: Pick<HostResult, "error">, frames: string): Error => {
   const { name = "TypeError", message = "fetch failed", code } = result.error ?? {}
   const error =
     name === "AbortError" || name === "TimeoutError"
@@ -123,6 +124,11 @@ const callHost = (
   frames: string
 ): Promise<ResponseState> =>
   new Promise((resolve, reject) => {
+    const headers = wireHeaders(request.list)
+    if (isCrowded(bytes === null ? 0 : bytes.length, request.urlWithoutFragment + stringify(headers))) {
+      const message = "fetch: the request's body and headers are more than a call can carry"
+      return reject(failed({ error: { message } }, frames))
+    }
     const call_id = String((serial += 1))
     const invocation = invocationId()
     inFlight.set(call_id, (result) => {
@@ -137,7 +143,6 @@ const callHost = (
       // the host never heard of what still waits
       if (inFlight.delete(call_id) && !takeBack(call_id)) sendCall(invocation, { call_id, name: "abort" })
     })
-    const headers = wireHeaders(request.list)
     sendInTurn(call_id, () =>
       sendCall(invocation, {
         call_id,

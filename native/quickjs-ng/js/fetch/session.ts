@@ -120,8 +120,8 @@ export const statusFault = (status: number): Fault | null => {
   }
 }
 
-/** Whether the line would be too long for what is in the headers. */
-const isCrowded = (size: number, headers: string): boolean =>
+/** Whether a line with a body of this size would be too long for what is in the headers. */
+export const isCrowded = (size: number, headers: string): boolean =>
   size + 1.5 * headers.length > MAX_BODY_BYTES + HEADER_ROOM
 
 const tooManyHeaders = (headers: string): Fault => ({

@@ -18,6 +18,7 @@ export {
   bodyAnswer,
   bytesFromWire,
   hasNoBody,
+  isCrowded,
   listFromWire,
   statusFault
 } from "../fetch/session.ts"
