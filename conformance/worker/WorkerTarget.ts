@@ -15,6 +15,8 @@ export interface WorkerSetting {
   readonly relative?: boolean
   /** Whether it has to have said `ready` before the case begins; true. */
   readonly awaitReady?: boolean
+  /** It is looked at, and not tested yet: only what is no message in form is held against it. */
+  readonly formOnly?: boolean
 }
 
 export interface WorkerTargetOptions {
@@ -66,7 +68,8 @@ export class WorkerTarget {
       processes: context,
       transcript: context.transcript,
       signal: context.signal,
-      patienceMs
+      patienceMs,
+      formOnly: setting.formOnly ?? false
     })
   }
 

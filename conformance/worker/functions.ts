@@ -15,6 +15,7 @@ export const FUNCTION_NAMES = [
   "js/abort",
   "js/answers",
   "js/attribution",
+  "js/both",
   "js/console",
   "js/fetch",
   "js/fetch-object",

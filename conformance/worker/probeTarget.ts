@@ -14,7 +14,8 @@ const NEWEST = "1.1"
 
 /**
  * Starts the worker once with the simplest function, and has it answer once: what it is, or a `TargetUnusable` that says what it
- * does instead: it does not start, ends, hangs, floods, or speaks something else.
+ * does instead: it does not start, ends, hangs, floods, or speaks something else. One that breaks the protocol's rules can be
+ * tested: its cases turn red.
  */
 export const probeTarget = async (
   target: WorkerTarget,
@@ -25,7 +26,7 @@ export const probeTarget = async (
   let session: WorkerSession
   try {
     session = target.start(
-      { function: "hello" },
+      { function: "hello", formOnly: true },
       { signal, folder, owns, transcript, seed: 0, ranProperties: () => {}, observe: () => {} }
     )
   } catch (error) {
@@ -40,7 +41,7 @@ export const probeTarget = async (
         `the function hello was answered by an error: ${String(answer.payload["message"])}`
       )
     }
-    await session.finish()
+    session.check()
     return { facts, about: { ...ready.payload, features: facts.features, protocol: facts.protocol } }
   } catch (error) {
     if (signal.aborted && !(error instanceof TargetUnusable)) throw error

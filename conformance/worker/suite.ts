@@ -3,7 +3,7 @@ import { readdir } from "node:fs/promises"
 import { fileURLToPath } from "node:url"
 import { loadCaseFiles } from "../data/CaseFiles.ts"
 import { playSteps } from "../data/steps.ts"
-import type { Case } from "../model/Case.ts"
+import { type Case, CaseFailure } from "../model/Case.ts"
 import type { WorkerOptions } from "../model/Options.ts"
 import type { Requirement } from "../model/Requirement.ts"
 import type { Suite } from "../model/Suite.ts"
@@ -28,7 +28,11 @@ const Fields = Schema.Struct({
   /** The bundle is named from the working directory. */
   relative: optional(Schema.Boolean),
   /** False: the case begins at once, and hears `ready` itself. */
-  await_ready: optional(Schema.Boolean)
+  await_ready: optional(Schema.Boolean),
+  /**
+   * What the monitors see violates the case's own requirements too: it tempts the worker to say what nobody may say.
+   */
+  owns_violations: optional(Schema.Literal(true))
 })
 
 /**
@@ -55,6 +59,14 @@ const withNeeds = (
     }
   }
 }
+
+const owned = (played: Promise<void>, requirements: ReadonlyArray<string>): Promise<void> =>
+  played.catch((error: unknown) => {
+    if (!(error instanceof CaseFailure) || error.requirements === undefined) throw error
+    const { expected, message, observed } = error
+    const violated = [...new Set([...error.requirements, ...requirements])]
+    throw new CaseFailure(message, { expected, observed, requirements: violated })
+  })
 
 type Cases = ReadonlyArray<Case<WorkerTarget>>
 /** The suite's own cases, by the specification that they were loaded for: one run may test many workers. */
@@ -97,8 +109,10 @@ const loadCases = async (
     return {
       ...rest,
       needs: { ...rest.needs, features },
-      run: (target, context) =>
-        target.play(setting, context, (room) => playSteps(steps, room, context.signal))
+      run: (target, context) => {
+        const played = target.play(setting, context, (room) => playSteps(steps, room, context.signal))
+        return fields.owns_violations === true ? owned(played, rest.requirements) : played
+      }
     }
   })
   return [...dataCases, ...codeCases].map((one) => withNeeds(one, requirements))

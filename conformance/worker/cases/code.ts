@@ -70,9 +70,49 @@ const announcedExactly: Case<WorkerTarget> = {
     })
 }
 
+const TOGETHER = 50
+
+/** Many in flight at once, each of which speaks from many asynchronous contexts. */
+const attribution: Case<WorkerTarget> = {
+  id: "worker/logs/attribution-of-many",
+  title: "Each line is its own invocation's, with 50 in flight, in every asynchronous context",
+  requirements: ["WP-110", "WP-111", "WP-120"],
+  source,
+  needs: { javascript: true },
+  timeoutMs: 30_000,
+  alone: false,
+  run: (target, context) =>
+    target.play({ function: "js/attribution" }, context, async ({ session }) => {
+      const names = Array.from({ length: TOGETHER }, (_, index) => `n${index}`)
+      for (const [index, name] of names.entries()) {
+        const url = `/?name=${name}&of=${TOGETHER}&wait=${(index * 7) % 11}`
+        session.send({ id: name, type: "invoke", payload: invokePayload({ url }) })
+      }
+      for (const name of names) await session.answer(name)
+      for (const name of names) {
+        const own = session.heard.flatMap(({ message: { id, type, payload } }) =>
+          id === name ? [type === "log" ? String(payload["message"]) : type] : []
+        )
+        const places = [
+          "start",
+          "after the gate",
+          "in a timer",
+          "in a microtask",
+          "in an event",
+          "in a stream"
+        ]
+        const expected = [...places.map((place) => `${name} ${place}`), "response"]
+        if (own.join("\n") !== expected.join("\n")) {
+          throw new CaseFailure(`what ${name} said is not as expected`, { expected, observed: own })
+        }
+      }
+    })
+}
+
 /** Cases that data cannot say. */
 export const codeCases: ReadonlyArray<Case<WorkerTarget>> = [
   droppedLines,
   announcedExactly,
+  attribution,
   ...[...shapeProperties, ...interleavingProperties].map(propertyCase)
 ]

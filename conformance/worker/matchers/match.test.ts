@@ -81,6 +81,10 @@ describe("matchers", () => {
     expect(filled({ payload: [{ call_id: { $ref: "call" } }, 1] }, captured)).toEqual({
       payload: [{ call_id: "c-1" }, 1]
     })
+    expect(filled({ body: { $size: 3 }, none: { $ref: "nobody" } }, captured)).toEqual({
+      body: base64("aaa"),
+      none: null
+    })
     expect(difference({ $ref: "call" }, "c-1", "", captured)).toBeNull()
     expect(difference({ $ref: "call" }, "c-2", "", captured)).not.toBeNull()
   })

@@ -233,11 +233,17 @@ export const matcherMistakes = (
   return [...own, ...within]
 }
 
-/** A value to be sent: `{$ref: name}` stands for what `$as` has taken down. Null where nothing was. */
+/**
+ * A value to be sent: `{$ref: name}` stands for what `$as` has taken down (null where nothing was), `{$size: n}` for base64 of
+ * so many letters `a`.
+ */
 export const filled = (value: unknown, captured: Captured): unknown => {
   if (Array.isArray(value)) return value.map((one) => filled(one, captured))
   if (!isObject(value)) return value
-  const { $ref } = value
+  const { $ref, $size } = value
+  if (typeof $size === "number" && Object.keys(value).length === 1) {
+    return Buffer.alloc($size, "a").toString("base64")
+  }
   if (typeof $ref === "string" && Object.keys(value).length === 1) return captured.get($ref) ?? null
   return Object.fromEntries(Object.entries(value).map(([key, one]) => [key, filled(one, captured)]))
 }

@@ -6,7 +6,7 @@ import { LineDecoder } from "../target/LineDecoder.ts"
 import { type Exit, MAX_LINE_BYTES, showExit, WorkerProcess } from "../target/WorkerProcess.ts"
 import type { Message } from "./Message.ts"
 import { Monitors, type Violation } from "./Monitors.ts"
-import { requirementsOf } from "./rules.ts"
+import { isAboutForm, requirementsOf } from "./rules.ts"
 
 export interface SessionOptions {
   /** As the user wrote it. */
@@ -19,6 +19,8 @@ export interface SessionOptions {
   readonly signal: AbortSignal
   /** How long one wait may last, in milliseconds. */
   readonly patienceMs: number
+  /** What is wrong counts only where it is no line or no message in form: the worker is looked at, and not tested yet. */
+  readonly formOnly?: boolean
 }
 
 /** A message, in the order in which they came. */
@@ -57,6 +59,7 @@ export class WorkerSession {
   #waiting: Array<Waiting> = []
   #serial = 0
   #features: ReadonlyArray<string> = []
+  readonly #formOnly: boolean
   readonly #sent: LineDecoder
 
   private constructor(options: SessionOptions) {
@@ -64,6 +67,7 @@ export class WorkerSession {
     this.patienceMs = options.patienceMs
     this.#transcript = transcript
     this.#signal = options.signal
+    this.#formOnly = options.formOnly ?? false
     this.monitors = new Monitors(options.bundle !== null, (violation) => this.#violated(violation))
     this.#sent = new LineDecoder(MAX_LINE_BYTES, {
       line: (line) => this.monitors.sent(line),
@@ -291,6 +295,7 @@ export class WorkerSession {
   }
 
   #violated(violation: Violation): void {
+    if (this.#formOnly && !isAboutForm(violation.rule)) return
     this.violations.push(violation)
     this.#transcript.add("note", `not allowed: ${violation.what}`)
     const failure = failureOf(violation)

@@ -31,3 +31,8 @@ const requirements = {
 /** The requirements that a rule stands for; undefined where it is none: a flood is within its rights, only nobody can bear it. */
 export const requirementsOf = (rule: Rule): ReadonlyArray<string> | undefined =>
   rule === "flood" ? undefined : requirements[rule]
+
+const FORM: ReadonlyArray<Rule> = ["utf8", "json", "envelope", "payload", "torn", "oversize", "flood"]
+
+/** Whether it is about lines and messages as such, and not about what was asked for. */
+export const isAboutForm = (rule: Rule): boolean => FORM.includes(rule)

@@ -191,12 +191,14 @@ describe("steps that speak", () => {
   })
 
   it("are refused where they are none", () => {
-    const refused = (step: StepData) => expect(() => stepsOf([step]))
-    refused({ invoke: { id: 5 } }).toThrow("id: expected a string")
-    refused({ invoke: { text: "a", json: 1 } }).toThrow("a body is given in one way only")
-    refused({ answer: { id: "a", status: { $near: 200 } } }).toThrow("there is no matcher $near")
-    refused({ load: { function: "nobody" } }).toThrow("there is no function nobody")
-    refused({ raw_base64: "%" }).toThrow("this is not base64")
-    refused({ sing: true }).toThrow("there is no step sing")
+    const refused: ReadonlyArray<readonly [StepData, string]> = [
+      [{ invoke: { id: 5 } }, "id: expected a string"],
+      [{ invoke: { text: "a", json: 1 } }, "a body is given in one way only"],
+      [{ answer: { id: "a", status: { $near: 200 } } }, "there is no matcher $near"],
+      [{ load: { function: "nobody" } }, "there is no function nobody"],
+      [{ raw_base64: "%" }, "this is not base64"],
+      [{ sing: true }, "there is no step sing"]
+    ]
+    for (const [step, why] of refused) expect(() => stepsOf([step])).toThrow(why)
   })
 })
