@@ -38,11 +38,13 @@ export interface Suites {
   readonly requirements: () => Promise<ReadonlyMap<string, Requirement>>
   readonly worker: (options: WorkerOptions) => Promise<AnySuite>
   readonly server: (options: ServerOptions) => Promise<AnySuite>
+  readonly faults: (options: ServerOptions) => Promise<AnySuite>
 }
 
 /** Loaded when they are wanted: a worker's test needs nothing of the server's. */
 export const suites: Suites = {
   requirements: () => loadRequirements(),
   worker: async (options) => anySuite(await (await import("./worker/suite.ts")).workerSuite(options)),
-  server: async (options) => anySuite(await (await import("./server/suite.ts")).serverSuite(options))
+  server: async (options) => anySuite(await (await import("./server/suite.ts")).serverSuite(options)),
+  faults: async (options) => anySuite(await (await import("./faults/suite.ts")).faultsSuite(options))
 }

@@ -45,7 +45,7 @@ const conformance = async (
   const server = (given: ServerOptions) =>
     args[0] === "list" ? Promise.resolve(anySuite(fakeSuite([]))) : make(given)
   const code = await main(args, {
-    suites: { requirements: () => Promise.resolve(known), worker: make, server },
+    suites: { requirements: () => Promise.resolve(known), worker: make, server, faults: server },
     path: "bunbase conformance",
     out: (text) => {
       out += text

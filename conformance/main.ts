@@ -4,7 +4,7 @@ import { brokenFigures, brokenLines, chooseTargets, uncoveredLines } from "./bro
 import { loadTable } from "./broken/runner/table.ts"
 import { CaseFileErrors } from "./data/Mistakes.ts"
 import { commandHelp, programHelp } from "./cli/help.ts"
-import { broken, commands, list, report, server, worker } from "./cli/commands.ts"
+import { broken, commands, faults, list, report, server, worker } from "./cli/commands.ts"
 import { listing } from "./cli/list.ts"
 import {
   FUNCTIONS,
@@ -15,6 +15,7 @@ import {
   readWorkerOptions,
   type RunFlags
 } from "./cli/options.ts"
+import { chosenFaults, faultListing } from "./cli/faults.ts"
 import { type Command, type Parsed, parseFlags, UsageFault } from "./cli/parseFlags.ts"
 import { type Screen, showProgress, silentProgress } from "./cli/progress.ts"
 import { checkWritable, writeReports } from "./cli/reportFiles.ts"
@@ -118,6 +119,8 @@ const perform = async (command: Command, parsed: Parsed, surroundings: Surroundi
       await surroundings.out(listing(known, await allSuites(suites, known), filters))
       return Exit.green
     }
+    case faults:
+      return await runFaults(parsed, surroundings)
     case broken:
       return await runBrokenTargets(parsed, surroundings)
     case worker: {
@@ -133,6 +136,23 @@ const perform = async (command: Command, parsed: Parsed, surroundings: Surroundi
       return await runTarget(await suites.server(options), options.requirements, flags, surroundings)
     }
   }
+}
+
+/** Faults are chosen by name; the run answers for the requirements that they are about, and for no others. */
+const runFaults = async (parsed: Parsed, surroundings: Surroundings): Promise<number> => {
+  const { catalogue } = await import("./faults/catalogue.ts")
+  if (parsed.has("list")) {
+    parsed.done()
+    await surroundings.out(faultListing(catalogue))
+    return Exit.green
+  }
+  const flags = readRunFlags(parsed)
+  const ids = chosenFaults(parsed, catalogue)
+  const options = readServerOptions(parsed, await surroundings.suites.requirements())
+  parsed.done()
+  const suite = await surroundings.suites.faults(options)
+  const chosen = { ...flags, filters: { ids, areas: [], levels: [] } }
+  return await runTarget(suite, options.requirements, chosen, surroundings)
 }
 
 /** With no target behind them: for what cases there are. */

@@ -33,9 +33,14 @@ const QUIET: Flag = {
   description: "No progress; print only what failed and the figures."
 }
 
-const run: ReadonlyArray<Flag> = [
-  ...filters,
-  { name: "cases", value: "FILE,…", list: true, description: "More case files." },
+const results: ReadonlyArray<Flag> = [
+  { name: "name", value: "COLUMN", description: "The target's heading in reports." },
+  { name: "json", value: "FILE", description: "Write the result, which `report` reads." },
+  ...reports,
+  QUIET
+]
+
+const SEED_AND_BOUNDS: ReadonlyArray<Flag> = [
   {
     name: "seed",
     value: "N",
@@ -48,17 +53,20 @@ const run: ReadonlyArray<Flag> = [
     value: "X",
     description: "Multiplies every bound, for slow machines.",
     fallback: "1"
-  },
+  }
+]
+
+const run: ReadonlyArray<Flag> = [
+  ...filters,
+  { name: "cases", value: "FILE,…", list: true, description: "More case files." },
+  ...SEED_AND_BOUNDS,
   {
     name: "property-runs",
     value: "N",
     description: "Runs of each property.",
     fallback: "what each has by itself"
   },
-  { name: "name", value: "COLUMN", description: "The target's heading in reports." },
-  { name: "json", value: "FILE", description: "Write the result, which `report` reads." },
-  ...reports,
-  QUIET
+  ...results
 ]
 
 const FUNCTIONS: Flag = {
@@ -108,6 +116,32 @@ export const worker: Command = {
   ]
 }
 
+/** Of servers. */
+const target: ReadonlyArray<Flag> = [
+  { name: "cmd", value: "COMMAND", description: "Starts a server in the foreground." },
+  {
+    name: "scripted-worker",
+    value: "FLAGS",
+    description:
+      "What to add to the command, with {worker}, so that the server starts workers of the suite's own."
+  },
+  { name: "url", value: "URL", description: "The address of a server that runs." },
+  { name: "socket", value: "PATH", description: "The Unix socket of a server that runs." },
+  { name: "api-key", value: "KEY", description: "For the management API of a server that runs." }
+]
+
+const TARGET_OPTIONS: ReadonlyArray<Flag> = [
+  {
+    name: "runtimes",
+    value: "NAME,…",
+    list: true,
+    choices: ["bun", "quickjs-ng"],
+    description: "The runtimes that the server is tested with.",
+    fallback: "bun,quickjs-ng"
+  },
+  FUNCTIONS
+]
+
 export const server: Command = {
   name: "server",
   summary: "test a server by HTTP and by its socket: one that the suite starts, or one that runs",
@@ -116,31 +150,39 @@ export const server: Command = {
       "already; what would end it or needs a fresh one is not tested then. It registers functions of its own names."
   ],
   files: null,
-  flags: [
-    { name: "cmd", value: "COMMAND", description: "Starts a server in the foreground." },
-    {
-      name: "scripted-worker",
-      value: "FLAGS",
-      description:
-        "What to add to the command, with {worker}, so that the server starts workers of the suite's own."
-    },
-    { name: "url", value: "URL", description: "The address of a server that runs." },
-    { name: "socket", value: "PATH", description: "The Unix socket of a server that runs." },
-    { name: "api-key", value: "KEY", description: "For the management API of a server that runs." },
-    {
-      name: "runtimes",
-      value: "NAME,…",
-      list: true,
-      choices: ["bun", "quickjs-ng"],
-      description: "The runtimes that the server is tested with.",
-      fallback: "bun,quickjs-ng"
-    },
-    FUNCTIONS,
-    ...run
-  ],
+  flags: [...target, ...TARGET_OPTIONS, ...run],
   examples: [
     'bunbase conformance server --cmd "bin/bunbase serve --data-dir {data} --socket {socket} --http-port {port}"',
     "bunbase conformance server --url http://127.0.0.1:8080 --socket /tmp/functions.sock --level MUST"
+  ]
+}
+
+export const faults: Command = {
+  name: "faults",
+  summary: "play named faults against a server, and say what it does and what it promises",
+  details: [
+    "With --cmd each fault has a server of its own, which may be killed. With --url and --socket faults are played against a " +
+      "server that runs; only with --pid are signals sent, to that process and to what it has started. Nothing else is touched.",
+    "A fault that needs what is not there on this machine (a mount, a C compiler) fails, and says so."
+  ],
+  files: null,
+  flags: [
+    { name: "list", value: null, description: "Show the faults, what each promises, and what it needs." },
+    { name: "run", value: "NAME,…", list: true, description: "The faults that are played, or all." },
+    ...target,
+    {
+      name: "pid",
+      value: "NUMBER",
+      description: "The process of a server that runs, if it may be sent signals."
+    },
+    ...TARGET_OPTIONS,
+    ...SEED_AND_BOUNDS,
+    ...results
+  ],
+  examples: [
+    "bunbase conformance faults --list",
+    'bunbase conformance faults --run all --cmd "bunbase serve --data-dir {data} --socket {socket} --http-port {port}"',
+    "bunbase conformance faults --run slow-reader,client-gone --url http://127.0.0.1:8080 --socket /tmp/functions.sock"
   ]
 }
 
@@ -188,4 +230,4 @@ export const broken: Command = {
   examples: ["bunbase conformance broken --kind worker", "bunbase conformance broken --only answers-twice"]
 }
 
-export const commands: ReadonlyArray<Command> = [worker, server, report, list, broken]
+export const commands: ReadonlyArray<Command> = [worker, server, faults, report, list, broken]

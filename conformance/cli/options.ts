@@ -132,6 +132,8 @@ export const readServerOptions = (
   if (url !== null && !/^https?:\/\/[^/]+\/?$/.test(url)) {
     parsed.fault(`--url ${url}: give scheme, host and port, like http://127.0.0.1:8080`)
   }
+  const pid = parsed.number("pid", 2, 4_194_304, true)
+  if (pid !== null && cmd !== null) parsed.fault("--pid is for a server that runs; --cmd starts one")
   const runtimes = parsed.list("runtimes")
   return {
     ...readSuiteOptions(parsed, requirements),
@@ -140,6 +142,7 @@ export const readServerOptions = (
     url: url?.replace(/\/$/, "") ?? null,
     socket: socket === null ? null : resolve(socket),
     apiKey: parsed.text("api-key"),
+    pid,
     runtimes: runtimes.length === 0 ? ["bun", "quickjs-ng"] : [...new Set(runtimes)]
   }
 }

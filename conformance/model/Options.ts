@@ -40,6 +40,8 @@ export interface ServerOptions extends SuiteOptions {
   readonly url: string | null
   readonly socket: string | null
   readonly apiKey: string | null
+  /** Of a running server that faults may send signals to, it and what it has started; null where they may not. */
+  readonly pid?: number | null
   /** The runtimes that it is tested with. */
   readonly runtimes: ReadonlyArray<string>
   /** The folder of the fixture functions, absolute. */

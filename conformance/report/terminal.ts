@@ -15,6 +15,7 @@ export const terminalReport = (
   return `${[
     ...run.cases.flatMap((result) => failureLines(result, paint)),
     ...(quiet ? [] : head),
+    ...(quiet || run.suite !== "faults" ? [] : playedFaults(run, paint)),
     ...figures(run),
     ...untestedLines(run, paint),
     ...verdictLines(run, paint)
@@ -61,6 +62,35 @@ const transcriptLines = (lines: ReadonlyArray<TranscriptLine>, paint: Paint): Re
 /** What a target says must not reach the terminal as control characters. */
 const visible = (text: string): string =>
   text.replaceAll(/\p{Cc}/gu, (char) => `\\x${char.charCodeAt(0).toString(16).padStart(2, "0")}`)
+
+/** Each fault: what was done, what is promised, and what was seen. */
+const playedFaults = (run: RunResult, paint: Paint): ReadonlyArray<string> =>
+  run.cases.flatMap(({ id, observed = [], requirements, title, verdict }) => {
+    const mark = {
+      Passed: paint("green", "as promised"),
+      Failed: paint("red", "NOT AS PROMISED"),
+      NotApplicable: paint("dim", "not played")
+    }[verdict._tag]
+    return [
+      `${paint("bold", id.replace("faults/", ""))}: ${mark}  ${requirements.join(" ")}`,
+      `  done:     ${title}`,
+      ...counted(observed).map(
+        (line) => `  ${visible(line.replace(/^(promised|observed): ?/, (name) => name.trim().padEnd(10)))}`
+      ),
+      ...(verdict._tag === "Failed" ? [`  but:      ${visible(verdict.message.split("\n")[0] ?? "")}`] : []),
+      ...(verdict._tag === "NotApplicable" ? [`  because:  ${visible(verdict.reason)}`] : []),
+      ""
+    ]
+  })
+
+/** Lines that follow each other and are the same become one. */
+const counted = (lines: ReadonlyArray<string>): ReadonlyArray<string> =>
+  lines.flatMap((line, at) => {
+    if (line === lines[at - 1]) return []
+    const end = lines.findIndex((other, index) => index > at && other !== line)
+    const times = (end === -1 ? lines.length : end) - at
+    return [times === 1 ? line : `${line} (${times} times)`]
+  })
 
 const headLines = (run: RunResult, paint: Paint): ReadonlyArray<string> => {
   const about = Object.entries(run.about).map(([name, value]) => `${name} ${shown(value)}`)

@@ -237,10 +237,10 @@ const attach = async (
 ): Promise<{ readonly address: ServerAddress; readonly about: Introduction }> => {
   const at: Address = { url: options.url === null ? null : new URL(options.url), socket: options.socket }
   const about = await awaitReady(at, null, 5_000 * options.timeoutFactor, signal)
-  const { apiKey } = options
+  const { apiKey, pid = null } = options
   return {
     about,
-    address: { ...at, apiKey, logsDir: () => logsDirOf(about), pid: () => null, shared: new Map() }
+    address: { ...at, apiKey, logsDir: () => logsDirOf(about), pid: () => pid, shared: new Map() }
   }
 }
 

@@ -39,7 +39,8 @@ process.exit(
     suites: {
       requirements: () => Promise.resolve(specification(requirement("WP-001"))),
       worker: () => Promise.resolve(anySuite(suite)),
-      server: () => Promise.reject(new Error("there is none"))
+      server: () => Promise.reject(new Error("there is none")),
+      faults: () => Promise.reject(new Error("there is none"))
     },
     path: "bunbase conformance",
     out: (text) => new Promise((resolve) => process.stdout.write(text, () => resolve())),

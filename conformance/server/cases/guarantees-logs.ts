@@ -6,6 +6,7 @@ import { casesOf } from "../define.ts"
 import { type Fn, until } from "../Door.ts"
 import { call, expectOutcome, many, who } from "../guarantees/calls.ts"
 import { fillDisk, smallDisk } from "../guarantees/Disk.ts"
+import { flood } from "../guarantees/flood.ts"
 import { type LogEntry, logFiles, Logs, logFolder, readLog } from "../guarantees/Logs.ts"
 import { timed } from "../guarantees/timing.ts"
 
@@ -161,18 +162,6 @@ each(
     )
   }
 )
-
-/** Floods stdout until the file is there. */
-const flood = (stop: string): string => `import { existsSync, writeSync } from "node:fs"
-  const text = "x".repeat(99) + "\\n"
-  const block = text.repeat(500)
-  export default async () => {
-    while (!existsSync(${JSON.stringify(stop)})) {
-      for (let n = 0; n < 20; n += 1) { try { writeSync(1, block) } catch {} }
-      await new Promise((resolve) => setTimeout(resolve, 1))
-    }
-    return new Response("flooded")
-  }`
 
 add(
   "raw-output-flood",

@@ -1,0 +1,33 @@
+import type { ServerOptions } from "../model/Options.ts"
+import type { Suite } from "../model/Suite.ts"
+import { type ServerTarget, startTarget } from "../server/ServerTarget.ts"
+import { catalogue } from "./catalogue.ts"
+import { faultCase } from "./Fault.ts"
+
+/** `bunbase conformance faults --run` */
+export const faultsSuite = async (options: ServerOptions): Promise<Suite<ServerTarget>> => {
+  const { cmd, pid = null, socket, url } = options
+  return {
+    name: "faults",
+    roles: ["server", "host"],
+    title: "server",
+    command: cmd ?? [url, socket].filter((one) => one !== null).join(" "),
+    cases: catalogue.map((fault) => faultCase(fault, cmd === null)),
+    start: async (context) => {
+      const started = await startTarget(options, context)
+      const { facts } = started
+      const maySignal = cmd !== null || pid !== null
+      return {
+        ...started,
+        facts: {
+          ...facts,
+          traits: maySignal ? [...facts.traits, "pid"] : facts.traits,
+          whyNot: {
+            ...facts.whyNot,
+            pid: "give --pid of the server, which is then sent signals, it and its workers"
+          }
+        }
+      }
+    }
+  }
+}
