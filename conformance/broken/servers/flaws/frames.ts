@@ -159,10 +159,18 @@ export const frames: Readonly<Record<string, Flaw>> = {
   "skips-broken-frames": {
     broken: (bytes, link) => {
       const id = bytes.length < 12 ? 0n : bytes.readBigUInt64LE(4)
-      link.toClient(refusal({ id }, "FN_006", "frame: it is broken"))
       // whatever looks like a PING behind it is carried out
       const ping = bytes.indexOf(Buffer.from([0x0d, 0, 0, 0]), 4)
-      return ping === -1 ? null : bytes.subarray(ping)
+      const goOn = (): void => {
+        if (link.inFlight.size > 0) {
+          setTimeout(goOn, 5)
+          return
+        }
+        link.toClient(refusal({ id }, "FN_006", "frame: it is broken"))
+        if (ping !== -1) link.toServer(bytes.subarray(ping))
+      }
+      goOn()
+      return null
     }
   },
   // SP-030
