@@ -2,12 +2,16 @@ import type { ServerCase } from "../define.ts"
 import { deploymentCases } from "./lifecycle-deployments.ts"
 import { functionCases } from "./lifecycle-functions.ts"
 import { startCases } from "./lifecycle-start.ts"
+import { stateCases } from "./lifecycle-states.ts"
 import { versionCases } from "./lifecycle-versions.ts"
+import { workerCases } from "./lifecycle-workers.ts"
 
 /** The cases of spec/lifecycle.md that are code; more are in `management.yaml`. */
 export const lifecycleCases: ReadonlyArray<ServerCase> = [
   ...functionCases,
   ...versionCases,
   ...deploymentCases,
-  ...startCases
+  ...startCases,
+  ...workerCases,
+  ...stateCases
 ]
