@@ -87,7 +87,7 @@ add(
   "max-concurrent-starts",
   "No more workers start at the same time than max_concurrent_starts",
   ["GR-030"],
-  { traits: ["bun"], timeoutMs: 60_000 },
+  { traits: ["own", "bun"], timeoutMs: 60_000 },
   async (bench) => {
     const door = await bench.special({ max_concurrent_starts: 2 })
     const path = join(bench.context.folder, "starts")
@@ -185,7 +185,7 @@ each(
   "full-queue",
   "A full queue refuses with FN_007 and when to come back, at once; others are served, and it takes again",
   ["GR-033", "GR-035", "GR-037", "GR-038"],
-  { timeoutMs: 40_000 },
+  { traits: ["own"], timeoutMs: 40_000 },
   async (bench, runtime) => {
     const door = await queueDoor(bench)
     const other = await door.fn({ runtime })
@@ -220,7 +220,7 @@ each(
   "queue-time",
   "Who has waited for max_queue_wait_seconds gets FN_007",
   ["GR-034", "GR-035"],
-  { timeoutMs: 40_000 },
+  { traits: ["own"], timeoutMs: 40_000 },
   async (bench, runtime) => {
     const door = await queueDoor(bench)
     const { busy, fn } = await busyFor(door, 3500, { runtime })

@@ -313,7 +313,7 @@ add(
   "start-that-hangs",
   "Invocations that wait for a worker that never gets ready are told FN_008 with Retry-After",
   ["GR-027"],
-  { traits: ["bun"], timeoutMs: 40_000 },
+  { traits: ["own", "bun"], timeoutMs: 40_000 },
   async (bench) => {
     const door = await bench.special({ startup_timeout_seconds: 1 })
     const { empty, fn, set } = await moody(door, bench.context.folder, { max_workers: 1 })
