@@ -35,7 +35,9 @@ export const installFetch = (worker: Worker): void => {
   const call = async (input: string | URL, init?: RequestInit): Promise<Response> => {
     const request = new Request(String(input), init)
     const id = worker.invocationId()
-    const body = Buffer.from(await request.arrayBuffer()).toString("base64")
+    const bytes = await request.arrayBuffer()
+    if (bytes.byteLength > worker.settings.longestBody) throw new TypeError("the body fits in no line")
+    const body = Buffer.from(bytes).toString("base64")
     const url = new URL(request.url)
     url.hash = ""
     count += 1

@@ -121,8 +121,13 @@ const TornLine = Schema.Union(MessageValue, Schema.String, Schema.Struct({ base6
  */
 const torn = stepKind({
   name: "torn",
-  schema: Schema.Struct({ lines: Schema.Array(TornLine), cuts: Schema.Array(Schema.NonNegativeInt) }),
-  play: async ({ lines, cuts }, { session }: CaseRoom, signal) => {
+  schema: Schema.Struct({
+    lines: Schema.Array(TornLine),
+    cuts: Schema.Array(Schema.NonNegativeInt),
+    /** Between two pieces, so that the worker reads each by itself. */
+    pause_ms: optional(Schema.Int)
+  }),
+  play: async ({ lines, cuts, pause_ms: pauseMs }, { session }: CaseRoom, signal) => {
     const bytes = Buffer.concat(
       lines.flatMap((line) => [
         typeof line === "string"
@@ -138,8 +143,10 @@ const torn = stepKind({
       session.sendBytes(bytes.subarray(at, at + cut))
       at += cut
       await session.process.flushed()
-      // lets the piece be read by itself
-      await new Promise((resolve) => setImmediate(resolve))
+      await new Promise((resolve) => {
+        if (pauseMs === undefined) setImmediate(resolve)
+        else setTimeout(resolve, pauseMs)
+      })
       signal.throwIfAborted()
     }
     session.sendBytes(bytes.subarray(at))
