@@ -13,6 +13,8 @@ export interface WorkerSetting {
   readonly env?: Readonly<Record<string, string>>
   /** The bundle is named from the working directory. */
   readonly relative?: boolean
+  /** How many times as long as usual one wait may last; 1. */
+  readonly patience?: number
   /** Whether it has to have said `ready` before the case begins; true. */
   readonly awaitReady?: boolean
   /** It is looked at, and not tested yet: only what is no message in form is held against it. */
@@ -52,7 +54,7 @@ export class WorkerTarget {
 
   /** Starts a worker for a case; whoever calls ends it. */
   start(setting: WorkerSetting, context: CaseContext): WorkerSession {
-    const { command, patienceMs } = this.#options
+    const { command } = this.#options
     const path = setting.function === null ? null : this.pathOf(setting.function)
     return WorkerSession.start({
       command,
@@ -68,7 +70,7 @@ export class WorkerTarget {
       processes: context,
       transcript: context.transcript,
       signal: context.signal,
-      patienceMs,
+      patienceMs: this.patienceMs * (setting.patience ?? 1),
       formOnly: setting.formOnly ?? false
     })
   }

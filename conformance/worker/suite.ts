@@ -99,6 +99,8 @@ const loadCases = async (
   const dataCases = loaded.map(({ fields, steps, ...rest }): Case<WorkerTarget> => {
     const setting = {
       function: fields.function ?? null,
+      // what is to move much takes longer
+      patience: Math.max(1, rest.timeoutMs / DEFAULT_TIMEOUT_MS),
       ...(fields.handler === undefined ? {} : { handler: fields.handler }),
       ...(fields.relative === undefined ? {} : { relative: fields.relative }),
       ...(fields.env === undefined ? {} : { env: fields.env }),

@@ -99,6 +99,14 @@ describe("a worker's process", () => {
     await expect.poll(() => isAlive(Number(heard.lines[0]))).toBe(false)
   })
 
+  it("is over though something that left its group holds its stdout and stderr", async () => {
+    const { child, heard } = start("sh -c 'setsid sh -c \"echo \\$\\$; exec sleep 1000\" & read line'")
+    await expect.poll(() => heard.lines).toHaveLength(1)
+    child.endStdin()
+    expect(await child.exited).toEqual({ code: 1, signal: null })
+    process.kill(Number(heard.lines[0]), "SIGKILL")
+  })
+
   it("that floods is killed", async () => {
     const lines = await ended("yes")
     expect(lines).toMatchObject({ exit: { signal: "SIGKILL" }, heard: { unbearable: ["flood"] } })

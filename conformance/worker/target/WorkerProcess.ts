@@ -11,6 +11,9 @@ export const MAX_LINE_BYTES = 64 * 1024 * 1024
 const MOST_BYTES = 512 * 1024 * 1024
 const MOST_LINES = 200_000
 
+/** How long its pipes are read after its end, where somebody else still holds them. */
+const STRAY_MS = 1_000
+
 /** How a process ended. */
 export interface Exit {
   /** Null where a signal ended it. */
@@ -50,6 +53,7 @@ export class WorkerProcess {
   readonly exited: Promise<Exit>
   readonly #writer: PipeWriter
   readonly #stderr = new BoundedText()
+  readonly #readers: Array<{ readonly cancel: () => Promise<void> }> = []
   #paused: Promise<void> | null = null
   #resume: () => void = () => {}
   readonly #release: () => void
@@ -148,22 +152,27 @@ export class WorkerProcess {
       },
       oversize: () => giveUp("oversize", `it has said a line of more than ${MAX_LINE_BYTES} bytes`)
     })
+    const reader = Bun.file(descriptor).stream().getReader()
+    this.#readers.push(reader)
     try {
-      for await (const chunk of Bun.file(descriptor).stream()) {
-        bytes += chunk.length
+      for (let next = await reader.read(); !next.done; next = await reader.read()) {
+        bytes += next.value.length
         if (bytes > MOST_BYTES) giveUp("flood", `it has said more than ${MOST_BYTES} bytes`)
         if (dead) break
-        decoder.push(chunk)
+        decoder.push(next.value)
         if (this.#paused !== null) await this.#paused
       }
     } finally {
+      await reader.cancel()
       closeSync(descriptor)
     }
     return dead ? null : decoder.end()
   }
 
   async #collect(stream: ReadableStream<Uint8Array>): Promise<void> {
-    for await (const chunk of stream) this.#stderr.add(chunk)
+    const reader = stream.getReader()
+    this.#readers.push(reader)
+    for (let next = await reader.read(); !next.done; next = await reader.read()) this.#stderr.add(next.value)
   }
 
   async #end(
@@ -176,7 +185,12 @@ export class WorkerProcess {
     await child.exited
     // whatever it has started goes with it: that may hold the pipes open
     killGroup(this.pid)
+    // what has left the group may hold them open all the same, and is not waited for
+    const clock = setTimeout(() => {
+      for (const reader of this.#readers) void reader.cancel()
+    }, STRAY_MS)
     const [torn] = await Promise.all([heard, complaints])
+    clearTimeout(clock)
     this.#writer.destroy()
     this.#release()
     this.#over = true
