@@ -4,6 +4,8 @@ import { type Frame, encodeFrame } from "../../server/client/Frames.ts"
 export interface Place {
   readonly socket: string
   readonly port: number
+  /** The data folder. */
+  readonly data: string
 }
 
 /** A connection of a client to the broken server, and the one behind it to the real server. */
@@ -64,6 +66,10 @@ export interface Flaw {
   readonly unbounded?: true
   /** A request's head: what the server gets instead. */
   readonly httpRequest?: (head: HttpHead) => HttpHead
+  /** A whole body of a request that has a length: what the server gets instead. */
+  readonly httpBody?: (body: Buffer, head: HttpHead) => Buffer
+  /** By how much an answer comes too late, in milliseconds. */
+  readonly httpDelay?: (answer: HttpAnswer) => number
   /** What the client gets instead; null: the connection is closed without an answer. `request` is as it was sent. */
   readonly httpAnswer?: (answer: HttpAnswer, request: HttpHead) => HttpAnswer | null
   /** Bytes of a client came that are no HTTP. */

@@ -1,6 +1,6 @@
 import { connect, createServer, type Server, type Socket } from "node:net"
 import { parseResponse } from "../../server/client/HttpResponse.ts"
-import type { Flaw, HttpAnswer, HttpHead } from "./Flaw.ts"
+import { type Flaw, type HttpAnswer, type HttpHead, valueOf, withHeaders } from "./Flaw.ts"
 
 const CRLF = "\r\n"
 
@@ -19,19 +19,15 @@ const textOf = ({ headers, line }: HttpHead): string =>
 const isBodiless = (status: number, request: HttpHead): boolean =>
   request.line.startsWith("HEAD ") || status === 204 || status === 304
 
-/** The length is right where the flaw has not said another, which is for it to get wrong. */
+/** A body that has changed, or came in chunks, gets its length; else the flaw has the say in it. */
 const encoded = ({ body, headers, status }: HttpAnswer, before: HttpAnswer, request: HttpHead): Buffer => {
-  const changed = body !== before.body && !isBodiless(status, request)
-  const list = changed
-    ? [
-        ...headers.filter(([name]) => name.toLowerCase() !== "content-length"),
-        ["Content-Length", String(body.length)] as const
-      ]
+  const isChunked = valueOf(before.headers, "transfer-encoding") !== undefined
+  const hasNewLength = (body !== before.body || isChunked) && !isBodiless(status, request)
+  const list = hasNewLength
+    ? withHeaders(headers, { "content-length": String(body.length), "transfer-encoding": null })
     : headers
-  return Buffer.concat([
-    Buffer.from(textOf({ line: `HTTP/1.1 ${status} Status`, headers: list }), "latin1"),
-    body
-  ])
+  const head = textOf({ line: `HTTP/1.1 ${status} Status`, headers: list })
+  return Buffer.concat([Buffer.from(head, "latin1"), body])
 }
 
 /** Stands between clients and the real server's port, with these flaws. */
@@ -60,7 +56,7 @@ export class HttpProxy {
 
   #take(client: Socket): void {
     const server = connect({ host: "127.0.0.1", port: this.#hidden, allowHalfOpen: true })
-    const rewrites = this.#flaws.some(({ httpAnswer }) => httpAnswer !== undefined)
+    const rewrites = this.#flaws.some(({ httpAnswer, httpDelay }) => httpAnswer ?? httpDelay)
     let head: HttpHead | null = null
     let fromClient: Buffer = Buffer.alloc(0)
     let fromServer: Buffer = Buffer.alloc(0)
@@ -75,10 +71,13 @@ export class HttpProxy {
         this.#garbage()
       const end = fromClient.indexOf(CRLF + CRLF)
       if (end === -1) return
-      head = headOf(fromClient.subarray(0, end).toString("latin1"))
-      let sent = head
+      const whole = headOf(fromClient.subarray(0, end).toString("latin1"))
+      const body = this.#bodyOf(whole, fromClient.subarray(end + 4))
+      if (body === null) return
+      head = whole
+      let sent = { ...head, headers: body.headers }
       for (const { httpRequest } of this.#flaws) sent = httpRequest?.(sent) ?? sent
-      server.write(Buffer.concat([Buffer.from(textOf(sent), "latin1"), fromClient.subarray(end + 4)]))
+      server.write(Buffer.concat([Buffer.from(textOf(sent), "latin1"), body.bytes]))
       fromClient = Buffer.alloc(0)
     })
     const answer = (isEnd: boolean): void => {
@@ -92,8 +91,14 @@ export class HttpProxy {
       for (const { httpAnswer } of this.#flaws) {
         if (sent !== null && httpAnswer !== undefined) sent = httpAnswer(sent, request)
       }
-      if (sent === null) client.destroy()
-      else client.write(encoded(sent, before, request))
+      if (sent === null) {
+        client.destroy()
+        return
+      }
+      const bytes = encoded(sent, before, request)
+      const delay = Math.max(0, ...this.#flaws.map(({ httpDelay }) => httpDelay?.(before) ?? 0))
+      if (delay === 0) client.write(bytes)
+      else setTimeout(() => client.write(bytes), delay)
     }
     server.on("data", (chunk: Buffer) => {
       if (!rewrites) {
@@ -114,6 +119,21 @@ export class HttpProxy {
     })
     server.on("close", () => client.end())
     for (const socket of [client, server]) socket.on("error", () => {})
+  }
+
+  /** What the server gets as a body; null while it is to be changed and not whole. */
+  #bodyOf(
+    head: HttpHead,
+    bytes: Buffer
+  ): { readonly bytes: Buffer; readonly headers: HttpHead["headers"] } | null {
+    const { headers } = head
+    const length = Number(valueOf(headers, "content-length") ?? Number.NaN)
+    const changes = this.#flaws.flatMap(({ httpBody }) => httpBody ?? [])
+    if (changes.length === 0 || Number.isNaN(length)) return { bytes, headers }
+    if (bytes.length < length) return null
+    let body = bytes.subarray(0, length)
+    for (const change of changes) body = change(body, head)
+    return { bytes: body, headers: withHeaders(headers, { "content-length": String(body.length) }) }
   }
 
   #garbage(): void {
