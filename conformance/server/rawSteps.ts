@@ -3,6 +3,7 @@ import { CaseFailure } from "../model/Case.ts"
 import { stepKind, type StepKind } from "../data/steps.ts"
 import { check } from "./check.ts"
 import { encodeRequest } from "./client/HttpClient.ts"
+import type { Answer, SocketClient } from "./client/SocketClient.ts"
 import type { Fn } from "./Door.ts"
 import type { Session } from "./steps.ts"
 
@@ -75,7 +76,8 @@ const without = (
 }
 
 const Call = Schema.Struct({
-  door: Schema.Literal("http", "socket"),
+  /** `shared`: the one connection to the socket on which all such calls of the step are made. */
+  door: Schema.Literal("http", "socket", "shared"),
   method: Schema.String,
   path: Schema.String,
   body_base64: Schema.String,
@@ -92,24 +94,27 @@ const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout
 /** The status, and what the function saw; null where the client did not wait for it. */
 const callOnce = async (
   { after_ms, body_base64, door: way, hang_up_ms, method, path }: typeof Call.Type,
-  fn: Fn
+  fn: Fn,
+  shared: () => Promise<SocketClient>
 ): Promise<{ readonly status: number; readonly text: string } | null> => {
   await pause(after_ms)
   const { door } = fn
+  const payload = { function_id: fn.name, method, url: path, body: body_base64 }
+  const answerOf = ({ payload: { body, status } }: Answer) => ({
+    status: Number(status),
+    text: Buffer.from(String(body), "base64").toString()
+  })
+  if (way === "shared") return answerOf(await (await shared()).call("INVOKE", payload))
   if (way === "socket") {
     const client = await door.connect()
     try {
-      const id = client.post("INVOKE", { function_id: fn.name, method, url: path, body: body_base64 })
+      const id = client.post("INVOKE", payload)
       if (hang_up_ms !== undefined) {
         client.answer(id).catch(() => {})
         await pause(hang_up_ms)
         return null
       }
-      const { payload } = await client.answer(id)
-      return {
-        status: Number(payload["status"]),
-        text: Buffer.from(String(payload["body"]), "base64").toString()
-      }
+      return answerOf(await client.answer(id))
     } finally {
       client.destroy()
     }
@@ -131,7 +136,11 @@ const callOnce = async (
 }
 
 export const playTogether = async ({ calls }: Together, fn: Fn): Promise<void> => {
-  const answers = await Promise.all(calls.map((call) => callOnce(call, fn)))
+  let connecting: Promise<SocketClient> | null = null
+  const shared = (): Promise<SocketClient> => (connecting ??= fn.door.connect())
+  const answers = await Promise.all(calls.map((call) => callOnce(call, fn, shared))).finally(async () =>
+    (await connecting)?.destroy()
+  )
   for (const [index, answer] of answers.entries()) {
     const call = calls[index]
     if (answer === null || call === undefined) continue

@@ -107,7 +107,7 @@ const base64 = fc.uint8Array({ maxLength: 60 }).map((bytes) => Buffer.from(bytes
 const call = (canHangUp: boolean): fc.Arbitrary<Together["calls"][number]> =>
   fc
     .record({
-      door: fc.constantFrom("http" as const, "socket" as const),
+      door: fc.constantFrom("http" as const, "socket" as const, "shared" as const, "shared" as const),
       method: fc.constantFrom("GET", "POST", "PUT"),
       path: fc.oneof(
         fc.nat(9_999).map((n) => `/n/${n}`),
@@ -117,7 +117,7 @@ const call = (canHangUp: boolean): fc.Arbitrary<Together["calls"][number]> =>
       after_ms: fc.nat(15),
       hang: canHangUp ? fc.option(fc.nat(20), { nil: null }) : fc.constant(null)
     })
-    .map(({ hang, ...one }) => (hang === null ? one : { ...one, hang_up_ms: hang }))
+    .map(({ hang, ...one }) => (hang === null || one.door === "shared" ? one : { ...one, hang_up_ms: hang }))
 
 const garbage: fc.Arbitrary<Garbage> = fc
   .record({
