@@ -86,19 +86,19 @@ describe("a native worker whose function recurses without end", () => {
 })
 
 describe("a native worker whose memory is used up", () => {
-  test.each([
-    ...["/memory", "/memory-after-await", "/memory-in-timer", "/memory-bytes", "/memory-at-once"],
-    "/memory-for-jobs"
-  ])("says so to everybody in flight, and ends: %s", async (path) => {
-    const guest = await exhausts()
-    const waiting = guest.begin({ path: "/never" })
-    const id = guest.begin({ path })
-    for (const one of [id, waiting]) {
-      expect(await guest.answer(one)).toMatchObject({ type: "error", payload: { code: "OUT_OF_MEMORY" } })
+  test.each(["/memory", "/memory-after-await", "/memory-in-timer", "/memory-bytes", "/memory-at-once"])(
+    "says so to everybody in flight, and ends: %s",
+    async (path) => {
+      const guest = await exhausts()
+      const waiting = guest.begin({ path: "/never" })
+      const id = guest.begin({ path })
+      for (const one of [id, waiting]) {
+        expect(await guest.answer(one)).toMatchObject({ type: "error", payload: { code: "OUT_OF_MEMORY" } })
+      }
+      expect(await guest.exit()).toBe(12)
+      expect(guest.violations).toEqual([])
     }
-    expect(await guest.exit()).toBe(12)
-    expect(guest.violations).toEqual([])
-  })
+  )
 
   test("says so whatever it is that an await finds no memory for", async () => {
     for (let offset = 0; offset < 20; offset += 1) {
