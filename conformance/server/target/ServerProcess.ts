@@ -154,17 +154,29 @@ export const reap = (workers: ReadonlyArray<ProcessEntry>): void => {
   }
 }
 
-/** A port of loopback that is free now. */
-export const freePort = async (): Promise<number> => {
-  const server = createServer()
-  await new Promise<void>((resolve, reject) => {
-    server.once("error", reject)
-    server.listen(0, "127.0.0.1", resolve)
+/** Below the ports that the kernel gives to connections: one of those could take a server's port before it listens. */
+const FIRST_PORT = 12_000
+const PORTS = 20_000
+const MOST_TRIES = 100
+/** Two servers that start at the same time are not to get the same one. */
+const given = new Set<number>()
+
+const isFree = (port: number): Promise<boolean> =>
+  new Promise((resolve) => {
+    const server = createServer()
+    server.once("error", () => resolve(false))
+    server.listen(port, "127.0.0.1", () => server.close(() => resolve(true)))
   })
-  const address = server.address()
-  await new Promise<void>((resolve) => server.close(() => resolve()))
-  if (address === null || typeof address === "string") throw new Error("no port")
-  return address.port
+
+/** A port of loopback that is free now, and that nobody else gets from here. */
+export const freePort = async (): Promise<number> => {
+  for (let tries = 0; tries < MOST_TRIES; tries += 1) {
+    const port = FIRST_PORT + Math.floor(Math.random() * PORTS)
+    if (given.has(port)) continue
+    given.add(port)
+    if (await isFree(port)) return port
+  }
+  throw new Error(`no free port from ${FIRST_PORT} to ${FIRST_PORT + PORTS}`)
 }
 
 /** A new place; its path is short, for a socket's path has at most 107 bytes. */
