@@ -1,5 +1,6 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http"
 import type { AddressInfo } from "node:net"
+import { gzipSync } from "node:zlib"
 import type { Bench } from "./Bench.ts"
 import { until } from "./Door.ts"
 
@@ -27,7 +28,7 @@ interface Held {
  * - `/hold/GATE`: answers when the gate is opened;
  * - `/to?status=302&url=URL`: redirects;
  * - `/hops/N`: redirects N times, then answers;
- * - `/bytes?n=N`: so many bytes, `&chunked` without a length;
+ * - `/bytes?n=N`: so many bytes, `&chunked` without a length, `&gzip` compressed;
  * - anything else: `reached`.
  */
 export class Upstream {
@@ -119,7 +120,10 @@ export class Upstream {
     } else if (action === "hops" && Number(argument) > 0) {
       response.writeHead(302, { location: `/hops/${Number(argument) - 1}` }).end()
     } else if (action === "bytes") {
-      const body = Buffer.alloc(Number(searchParams.get("n")), "x")
+      const plain = Buffer.alloc(Number(searchParams.get("n")), "x")
+      const isZipped = searchParams.has("gzip")
+      const body = isZipped ? gzipSync(plain) : plain
+      if (isZipped) response.setHeader("content-encoding", "gzip")
       if (!searchParams.has("chunked")) response.setHeader("content-length", body.length)
       // without a length a head that is sent by itself makes it chunked
       response.flushHeaders()

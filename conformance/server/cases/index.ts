@@ -1,4 +1,5 @@
 import type { ServerCase } from "../define.ts"
+import { capabilityCases } from "./capabilities.ts"
 import { errorsCases } from "./errors.ts"
 import { guaranteeCases } from "./guarantees.ts"
 import { hostCallCases } from "./host-calls.ts"
@@ -15,6 +16,7 @@ import { socketListCases } from "./socket-lists.ts"
 
 /** All cases that are code. */
 export const codeCases: ReadonlyArray<ServerCase> = [
+  ...capabilityCases,
   ...guaranteeCases,
   ...errorsCases,
   ...httpGatewayCases,

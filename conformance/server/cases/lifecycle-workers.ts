@@ -277,7 +277,7 @@ each(
     const { lateMs, value } = await withLateness(() => untilGone(processes, 15_000, bench.signal))
     check("the worker's process is gone", true, value !== null)
     const what = "the end of a worker that hears nothing"
-    judge(bench, { what, afterMs: 0, withinMs: 900, late: "LC-045" }, [value ?? 0], lateMs)
+    judge(bench, { what, afterMs: 0, withinMs: 500, late: "LC-045" }, [value ?? 0], lateMs)
     await untilReady(fn, 1)
     check("who answers", { version: "v2" }, await say(fn))
   }
