@@ -33,6 +33,7 @@ cases.add("in-use", "A socket that is in use is left alone", ["SP-003"], {}, asy
   const second = await bench.launch({ place: { socket: first.socketPath } })
   const { code } = await second.exited
   check("the second server's exit code", { $not: 0 }, code)
+  holds("the file is gone", existsSync(first.socketPath))
   check("the file", before.ino, lstatSync(first.socketPath).ino)
   check("the first server", "OK", (await first.call("PING")).status)
 })
@@ -58,6 +59,7 @@ cases.add("no-socket", "A file that is no socket is left alone", ["SP-005"], {},
   const server = await bench.launch({ place: { socket } })
   const { code } = await server.exited
   check("the server's exit code", { $not: 0 }, code)
+  holds("the file is gone", existsSync(socket))
   check("the file", "precious", readFileSync(socket, "utf8"))
 })
 
@@ -91,14 +93,17 @@ cases.add(
     server.process.signal("SIGTERM")
     await server.until("that it refuses what is new", async () => {
       const { payload, status } = await client.call("GET_FUNCTION", { function_id: fn.name })
-      return status === "ERROR" && payload["code"] === "FN_008" ? true : null
+      if (status !== "ERROR") return null
+      check("the code of a refusal", "FN_008", payload["code"], undefined, ["SP-095"])
+      return true
     })
     const isRefused = { status: "ERROR", payload: { code: "FN_008" }, problem: { status: 503 } }
     check("a new INVOKE", isRefused, await client.call("INVOKE", { function_id: fn.name }))
     check("a new REGISTER_FUNCTION", isRefused, await client.call("REGISTER_FUNCTION", { name: "too-late" }))
     check("LIST_FUNCTIONS", isRefused, await client.call("LIST_FUNCTIONS"))
-    check("a PING", "OK", (await client.call("PING")).status)
-    check("what was under way", { status: "OK", payload: { success: true } }, await client.answer(running))
+    check("a PING", "OK", (await client.call("PING")).status, undefined, ["SP-096"])
+    const isAnswered = { status: "OK", payload: { success: true } }
+    check("what was under way", isAnswered, await client.answer(running), undefined, ["SP-094"])
     check("the exit code", 0, (await server.process.exited).code)
   }
 )

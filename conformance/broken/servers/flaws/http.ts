@@ -129,8 +129,9 @@ export const http: Readonly<Record<string, Flaw>> = {
       : { ...one, headers: withHeaders(one.headers, { "x-invocation-id": crypto.randomUUID() }) }
   ),
   // HG-051, HG-052
-  "http-ids-are-random": answer((one) =>
-    valueOf(one.headers, "x-invocation-id") === undefined
+  "http-ids-are-random": answer((one, request) =>
+    valueOf(one.headers, "x-invocation-id") === undefined ||
+    valueOf(request.headers, "x-invocation-id") !== undefined
       ? one
       : { ...one, headers: withHeaders(one.headers, { "x-invocation-id": `4${crypto.randomUUID()}` }) }
   ),

@@ -15,30 +15,24 @@ const MEMBERS: Readonly<Record<number, ReadonlyArray<string>>> = {
 
 const problemOf = (payload: Payload): Payload => JSON.parse(String(payload["problem"])) as Payload
 
-/** A deployment by this member is answered, and not carried out. */
-const pretends = (member: string): Flaw => ({
-  request: (frame, link) => {
-    const payload = frame.code === 0x05 ? payloadOf(frame) : null
-    if (payload === null || !(member in payload)) return frame
-    const said = {
-      name: payload["function_id"],
-      version: payload["version"],
-      status: "deployed",
-      size_bytes: 1
-    }
-    link.toClient(encodeFrame({ id: frame.id, code: 0, payload: JSON.stringify(said) }))
-    return null
-  }
-})
-
 /** The management commands. */
 export const management: Readonly<Record<string, Flaw>> = {
   // SP-083
   "registers-without-a-word": answers(REGISTER, (payload) => ({ function_id: payload["function_id"] ?? "" })),
   // SP-084
-  "pretends-to-deploy-paths": pretends("bundle_path"),
+  "pretends-to-deploy-paths": {
+    request: (frame, link) => {
+      const payload = frame.code === 0x05 ? payloadOf(frame) : null
+      if (payload === null || !("bundle_path" in payload)) return frame
+      const said = { name: payload["function_id"], version: payload["version"], status: "deployed" }
+      link.toClient(encodeFrame({ id: frame.id, code: 0, payload: JSON.stringify(said) }))
+      return null
+    }
+  },
   // SP-085
-  "pretends-to-deploy-texts": pretends("bundle"),
+  "deploys-another-text": requests(DEPLOY, (payload) =>
+    "bundle" in payload ? { ...payload, bundle: "export default () => new Response()" } : payload
+  ),
   // SP-086
   "newest-version-first": answers(VERSIONS, (payload) => ({
     ...payload,
