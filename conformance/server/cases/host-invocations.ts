@@ -129,12 +129,11 @@ cases.add(
     )
     const twice = await fn.call("/do")
     check("the first answer", { status: 200, text: { $pattern: "^first" } }, twice)
+    // the second answer may find the next invocation on that worker already: it fails with it then, and hears nothing of it
+    const lost = { status: 502, code: "FN_004" }
+    const other = { status: 200, text: { $all: [{ $pattern: "^first" }, { $not: twice.text }] } }
     for (let call = 0; call < 3; call += 1) {
-      check(
-        "the next answers",
-        { status: 200, text: { $all: [{ $pattern: "^first" }, { $not: twice.text }] } },
-        await fn.call("/")
-      )
+      check("the next answers", call === 0 ? { $oneOf: [other, lost] } : other, await fn.call("/"))
     }
   }
 )
