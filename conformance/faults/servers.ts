@@ -116,11 +116,13 @@ const stopped: Fault = {
     await fn.untilShown("one runs", ({ workers }) => workers.busy === 1)
     const { pid } = server
     process.kill(pid, "SIGSTOP")
-    // goes on whatever becomes of this
     const go = () => void process.kill(pid, "SIGCONT")
+    // whatever becomes of this, and of the suite
+    process.once("exit", go)
     stage.bench.after(go)
     await pause(2_000)
     go()
+    process.off("exit", go)
     for (const outcome of await calls)
       stage.expect("a call with time enough", outcome, { status: 200 }, "GR-001")
     const { ms, value } = await late
@@ -186,13 +188,14 @@ const folderGone: Fault = {
   play: async (stage) => {
     const server = await stage.own()
     const { data } = server.process.place
-    for (const runtime of stage.runtimes) {
-      const fn = await server.fn({ runtime, idle_timeout_seconds: 300 })
-      await who(fn)
-      for (const name of readdirSync(data)) rmSync(join(data, name), { recursive: true, force: true })
-      for (let n = 0; n < 3; n += 1)
-        stage.expect(`${runtime}: a call`, await call(fn), { status: 200 }, "GR-053")
-      break
+    const fns = await Promise.all(
+      stage.runtimes.map((runtime) => server.fn({ runtime, idle_timeout_seconds: 300 }))
+    )
+    for (const fn of fns) await who(fn)
+    for (const name of readdirSync(data)) rmSync(join(data, name), { recursive: true, force: true })
+    for (const fn of fns) {
+      const { runtime } = await fn.show()
+      stage.expect(`${String(runtime)}: a call`, await call(fn), { status: 200 }, "GR-053")
     }
     const deployment = await server.api("POST", "/functions", { name: "homeless", runtime: server.runtime })
     stage.saw(`a registration: ${deployment.status} ${deployment.header("x-function-error") ?? ""}`.trimEnd())

@@ -1,6 +1,7 @@
 import type { ServerOptions } from "../model/Options.ts"
-import type { Suite } from "../model/Suite.ts"
+import { type Suite, TargetUnusable } from "../model/Suite.ts"
 import { type ServerTarget, startTarget } from "../server/ServerTarget.ts"
+import { processOf } from "../server/target/processTable.ts"
 import { catalogue } from "./catalogue.ts"
 import { faultCase } from "./Fault.ts"
 
@@ -14,6 +15,8 @@ export const faultsSuite = async (options: ServerOptions): Promise<Suite<ServerT
     command: cmd ?? [url, socket].filter((one) => one !== null).join(" "),
     cases: catalogue.map((fault) => faultCase(fault, cmd === null)),
     start: async (context) => {
+      if (pid !== null && processOf(pid) === null)
+        throw new TargetUnusable(`there is no process ${pid} (--pid)`)
       const started = await startTarget(options, context)
       const { facts } = started
       const maySignal = cmd !== null || pid !== null

@@ -4,6 +4,7 @@ import { connections } from "./flaws/connections.ts"
 import { files } from "./flaws/files.ts"
 import { frames } from "./flaws/frames.ts"
 import { errors, http } from "./flaws/http.ts"
+import { guarantees } from "./flaws/guarantees.ts"
 import { invokes } from "./flaws/invokes.ts"
 import { management } from "./flaws/management.ts"
 
@@ -16,5 +17,6 @@ export const flaws: Readonly<Record<string, Flaw>> = {
   ...answers,
   ...management,
   ...http,
-  ...errors
+  ...errors,
+  ...guarantees
 }

@@ -44,7 +44,7 @@ if (data === "" || port === "" || socket === "") {
 const has = (...names: ReadonlyArray<keyof Flaw>): boolean =>
   flaws.length === 0 || flaws.some((flaw) => names.some((name) => flaw[name] !== undefined))
 
-const place: Place = { socket, port: Number(port) }
+const place: Place = { socket, port: Number(port), data }
 const isSet = Object.keys(process.env).some((name) => name.startsWith("FUNCTIONS_"))
 const shared = process.env[SHARED]
 const isAttached =
@@ -66,10 +66,11 @@ const SOCKET_FLAWS = [
   "keepsServing",
   "unbounded"
 ] as const
-const HTTP_FLAWS = ["httpRequest", "httpAnswer", "httpGarbage"] as const
+const HTTP_FLAWS = ["httpRequest", "httpBody", "httpDelay", "httpAnswer", "httpGarbage"] as const
 const hidden: Place = isAttached
-  ? { socket: sharedPath, port: Number(sharedPort) }
+  ? { socket: sharedPath, port: Number(sharedPort), data }
   : {
+      data,
       socket: has(...SOCKET_FLAWS, "stopping") ? `${socket}.real` : socket,
       port: has(...HTTP_FLAWS) ? await freePort() : place.port
     }

@@ -5,7 +5,7 @@ import type { Bench } from "../Bench.ts"
 import { check, holds } from "../check.ts"
 import { casesOf } from "../define.ts"
 import type { Door, Fn, FunctionView } from "../Door.ts"
-import { call, expectOutcome, many, outcomeOf, type Who, who } from "../guarantees/calls.ts"
+import { call, expectOutcome, later, many, outcomeOf, type Who, who } from "../guarantees/calls.ts"
 import { judge, pause, timed, withLateness } from "../guarantees/timing.ts"
 import { livingChildren } from "../guarantees/workers.ts"
 
@@ -291,9 +291,8 @@ add(
     // how much of the budget a body takes is the server's: one after another until one does not fit
     for (let n = 0; refusal === null && n < 12; n += 1) {
       const before = await who(fn)
-      const sent = fn.http(target, { method: "POST", body })
-      const answered = sent.then((response) => response)
-      held.push(answered.then(({ status }) => status))
+      const answered = later(fn.http(target, { method: "POST", body }))
+      held.push(later(answered.then(({ status }) => status)))
       const running = server.until("it runs or is refused", async () =>
         (await who(fn)).count > before.count + 1 ? "runs" : null
       )

@@ -248,7 +248,8 @@ add(
   async (bench) => {
     const before = await bench.own()
     const folder = logFolder(before)
-    await before.kill()
+    before.process.signal("SIGTERM")
+    await before.process.exited
     const day = (back: number) => new Date(Date.now() - back * 86_400_000).toISOString().slice(0, 10)
     const old = [day(400), day(30), day(9)].map((name) => join(folder, `${name}.jsonl`))
     const young = [day(1), day(3), day(5)].map((name) => join(folder, `${name}.jsonl`))

@@ -14,8 +14,17 @@ export interface Outcome {
   readonly invocation: string
 }
 
+/** What is begun and awaited later: that it fails first is no error of the suite's own. */
+export const later = <A>(promise: Promise<A>): Promise<A> => {
+  promise.catch(() => {})
+  return promise
+}
+
 /** Calls a path of a function over HTTP where there is HTTP, else by the socket. */
-export const call = async (fn: Fn, path = "/", deadlineMs?: number): Promise<Outcome> => {
+export const call = (fn: Fn, path = "/", deadlineMs?: number): Promise<Outcome> =>
+  later(callNow(fn, path, deadlineMs))
+
+const callNow = async (fn: Fn, path: string, deadlineMs: number | undefined): Promise<Outcome> => {
   if (fn.door.address.url === null || deadlineMs !== undefined) return await bySocket(fn, path, deadlineMs)
   const response = await fn.http(path)
   const code = response.header("x-function-error") ?? null
@@ -68,7 +77,9 @@ export interface Who {
 }
 
 /** A call that has to succeed: which worker had it. */
-export const who = async (fn: Fn, path = "/do/who"): Promise<Who> => {
+export const who = (fn: Fn, path = "/do/who"): Promise<Who> => later(ask(fn, path))
+
+const ask = async (fn: Fn, path: string): Promise<Who> => {
   const outcome = await call(fn, path)
   expectOutcome(`a call of ${path}`, outcome, { status: 200 })
   return JSON.parse(outcome.text) as Who
@@ -92,4 +103,4 @@ export const expectOutcome = (
 
 /** So many calls at once. */
 export const many = <A>(count: number, one: (n: number) => Promise<A>): Promise<ReadonlyArray<A>> =>
-  Promise.all(Array.from({ length: count }, (_, n) => one(n)))
+  later(Promise.all(Array.from({ length: count }, (_, n) => later(one(n)))))

@@ -5,6 +5,8 @@ import type { Bench } from "../Bench.ts"
 const ALWAYS_MS = 150
 /** One answer of several may be so late on a machine that does other things, in milliseconds. */
 const WORST_MS = 2_000
+/** More than this is not put down to the machine, however late it is. */
+const MOST_MS = 1_500
 const TICK_MS = 5
 
 export const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms))
@@ -33,9 +35,9 @@ export const withLateness = async <A>(
   }
 }
 
-/** What is allowed beyond a promised bound: a fixed part, and twice what the machine is late. */
+/** What is allowed beyond a promised bound: a fixed part, and twice what the machine is late, up to a bound. */
 export const allowanceMs = (bench: Bench, lateMs: number): number =>
-  ALWAYS_MS * bench.target.options.timeoutFactor + 2 * lateMs
+  ALWAYS_MS * bench.target.options.timeoutFactor + Math.min(2 * lateMs, MOST_MS)
 
 const median = (values: ReadonlyArray<number>): number =>
   values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)] ?? Number.NaN
