@@ -183,6 +183,8 @@ export class Invocations {
     if (invocation.answered) return
     invocation.answered = true
     invocation.finish()
+    // Who waits for the answer may look at the log next: it says that something is missing.
+    this.#journal.confess()
     const { cancelled } = invocation
     this.#inFlight.delete(invocation.id)
     this.#count -= 1
