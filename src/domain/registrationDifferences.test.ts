@@ -54,6 +54,24 @@ describe("registrationDifferences", () => {
     ])
   })
 
+  it("compares the capabilities that are in force (LC-005)", () => {
+    const { custom, permissive, strict } = profileCapabilities
+    const onQuickJs = { runtime: "quickjs-ng" }
+    const same = [
+      [{}, strict],
+      [{ capabilities: strict }, { ...strict, domains: ["example.org"] }]
+    ] as const
+    for (const [registered, capabilities] of same) {
+      expect(differences({ ...onQuickJs, ...registered }, { ...onQuickJs, capabilities })).toEqual([])
+      expect(differences({ ...onQuickJs, capabilities }, { ...onQuickJs, ...registered })).toEqual([])
+    }
+    expect(differences({}, { capabilities: permissive })).toEqual([])
+    expect(differences(onQuickJs, { ...onQuickJs, capabilities: custom })).toEqual([
+      { field: "capabilities", value: custom, message: `it is ${JSON.stringify(strict)}` }
+    ])
+    expect(differences({}, onQuickJs).map(({ field }) => field)).toEqual(["runtime"])
+  })
+
   it("names variables of the environment, and never shows a value", () => {
     const found = differences(
       { env: { SAME: "secret-0", OLD: "secret-1", OTHER: "secret-2" } },

@@ -1,6 +1,7 @@
 import { isDeepStrictEqual } from "node:util"
 import type { Violation } from "./Errors.ts"
 import type { FunctionRecord, RegisterFunction } from "./FunctionSpec.ts"
+import { capabilitiesInForce } from "./runtimeRules.ts"
 
 type Fields = Readonly<Record<string, unknown>>
 
@@ -21,6 +22,19 @@ const shownVariable = (isSet: boolean, isWanted: boolean): string => {
   return !isWanted ? "it is set, and this leaves it out" : "it has another value"
 }
 
+/** With the capabilities in force where one of both names some: to name what a function has already is no difference. */
+const comparable = (record: FunctionRecord, registration: RegisterFunction) => {
+  const { env: _, name: __, ...wanted } = registration
+  const { handler, runtime, settings } = record
+  const fields: Fields = { runtime, handler, ...settings }
+  if (settings.capabilities === undefined && wanted.capabilities === undefined)
+    return { current: fields, wanted }
+  return {
+    current: { ...fields, capabilities: capabilitiesInForce(runtime, settings) },
+    wanted: { ...wanted, capabilities: capabilitiesInForce(wanted.runtime, wanted) }
+  }
+}
+
 /**
  * Where a registration differs from the function that has its name: each field with what holds, an environment variable as
  * `env.NAME`. Values of the environment are compared, and never shown.
@@ -31,11 +45,12 @@ export const registrationDifferences = (
   /** What holds where the function says nothing, by field; what is left out is not told. */
   defaults: Fields = {}
 ): ReadonlyArray<Violation> => {
-  const { env, name: _, ...rest } = registration
-  const wanted: Fields = rest
-  const current: Fields = { runtime: record.runtime, handler: record.handler, ...record.settings }
+  const { current, wanted }: { readonly current: Fields; readonly wanted: Fields } = comparable(
+    record,
+    registration
+  )
   const currentEnv: Fields = record.env
-  const wantedEnv: Fields = env
+  const wantedEnv: Fields = registration.env
   return [
     ...keysOf(current, wanted)
       .filter((field) => !isDeepStrictEqual(current[field], wanted[field]))
