@@ -7,6 +7,7 @@ import { errors, http } from "./flaws/http.ts"
 import { guarantees } from "./flaws/guarantees.ts"
 import { invokes } from "./flaws/invokes.ts"
 import { management } from "./flaws/management.ts"
+import { mapping } from "./flaws/mapping.ts"
 
 /** Everything that a broken server can do wrong, by name. */
 export const flaws: Readonly<Record<string, Flaw>> = {
@@ -18,5 +19,6 @@ export const flaws: Readonly<Record<string, Flaw>> = {
   ...management,
   ...http,
   ...errors,
+  ...mapping,
   ...guarantees
 }
