@@ -12,6 +12,7 @@ import { benched, RUNTIMES, type ServerCase } from "./define.ts"
 import { Door } from "./Door.ts"
 import { propertyCases } from "./properties/index.ts"
 import { type ServerTarget, startTarget } from "./ServerTarget.ts"
+import { hostSteps } from "./hostSteps.ts"
 import { rawSteps } from "./rawSteps.ts"
 import { newSession, serverSteps, type Session } from "./steps.ts"
 
@@ -38,7 +39,7 @@ export const loadServerCases = async (
     suite: "server",
     requirements,
     fields: Fields,
-    steps: [...serverSteps, ...rawSteps],
+    steps: [...serverSteps, ...rawSteps, ...hostSteps],
     defaultTimeoutMs: 20_000,
     takenIds: inCode.map(({ id }) => id)
   })
