@@ -14,6 +14,8 @@ export interface BrokenResult {
   readonly target: BrokenTarget
   /** Why it is not as the table says, a line each; empty where it is. */
   readonly faults: ReadonlyArray<string>
+  /** By which case each requirement turned red, and what that saw. */
+  readonly red: ReadonlyMap<string, string>
   /** Cases that were run to see it. */
   readonly cases: number
   readonly durationMs: number
@@ -80,17 +82,18 @@ const runOne = async (target: BrokenTarget, options: BrokenOptions): Promise<Bro
   const count = () => {
     cases += 1
   }
+  const red = new Map<string, string>()
   let faults: ReadonlyArray<string>
   try {
     const timeoutFactor = target.timeoutFactor * options.timeoutFactor
     const suite = await suiteOf(target, timeoutFactor, options)
     faults = isSound(target)
       ? await runSound(suite, timeoutFactor, options, count)
-      : await runUntilRed(suite, target, timeoutFactor, options, count)
+      : await runUntilRed(suite, target, timeoutFactor, options, red, count)
   } catch (error) {
     faults = [whyNotRun(error)]
   }
-  return { target, faults, cases, durationMs: performance.now() - began }
+  return { target, faults, red, cases, durationMs: performance.now() - began }
 }
 
 const whyNotRun = (error: unknown): string => {
@@ -155,9 +158,10 @@ const runUntilRed = async (
   { cases, turnsRed }: BrokenTarget,
   timeoutFactor: number,
   { interrupt, requirements, seed }: BrokenOptions,
+  red: Map<string, string>,
   count: () => void
 ): Promise<ReadonlyArray<string>> => {
-  const green = new Set(turnsRed)
+  const green = (): ReadonlyArray<string> => turnsRed.filter((id) => !red.has(id))
   const seen: Array<CaseResult> = []
   const enough = new AbortController()
   const filters: Filters = { ...everything, ids: cases ?? turnsRed }
@@ -174,12 +178,16 @@ const runUntilRed = async (
       ended: (result) => {
         count()
         seen.push(result)
-        for (const id of redOf(result)) green.delete(id)
-        if (green.size === 0) enough.abort(new Error("all are red"))
+        const { id: name, verdict } = result
+        for (const id of redOf(result)) {
+          if (verdict._tag === "Failed" && turnsRed.includes(id) && !red.has(id))
+            red.set(id, `${name}: ${firstLine(verdict.message)}`)
+        }
+        if (green().length === 0) enough.abort(new Error("all are red"))
       }
     }
   })
-  return [...green].map((id) => `${id} stayed green: ${whatWasSeen(id, seen)}`)
+  return green().map((id) => `${id} stayed green: ${whatWasSeen(id, seen)}`)
 }
 
 /** The requirements that a case has shown to be violated. */

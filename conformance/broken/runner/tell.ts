@@ -41,17 +41,18 @@ export const uncoveredLines = (
   })
 }
 
-export const brokenLines = ({ cases, durationMs, faults, target }: BrokenResult): string => {
+export const brokenLines = ({ cases, durationMs, faults, red, target }: BrokenResult): string => {
   const { name, source, turnsRed, violates } = target
+  const seen = [...red].map(([id, what]) => `       ${id} by ${what}`)
   const ran = `${cases} ${cases === 1 ? "case" : "cases"}, ${showMillis(durationMs)}`
   if (faults.length === 0) {
-    return turnsRed.length === 0
-      ? `green  ${name} (${ran})\n`
-      : `red    ${name}: ${turnsRed.join(", ")} (${ran})\n`
+    const lines = turnsRed.length === 0 ? [`green  ${name} (${ran})`] : [`red    ${name} (${ran})`, ...seen]
+    return `${lines.join("\n")}\n`
   }
   return [
     `WRONG  ${name} (${ran})  ${source}`,
     `       ${violates}`,
+    ...seen,
     ...faults.map((fault) => `       ${fault}`),
     ""
   ].join("\n")

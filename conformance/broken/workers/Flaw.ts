@@ -48,7 +48,7 @@ export interface Settings {
   features: ReadonlyArray<string>
   /** What a relative path begins at. */
   folder: string
-  /** What nobody caught is logged. */
+  /** What nobody caught is logged; else it is the end. */
   catches: boolean
   /** What the function prints is logged. */
   keepsPrints: boolean

@@ -88,9 +88,11 @@ export class Worker {
     captureOutput(this)
     typeTexts()
     installFetch(this)
-    if (this.settings.catches) {
-      for (const event of ["uncaughtException", "unhandledRejection"])
-        process.on(event, (thrown) => this.log("error", `uncaught: ${describe(thrown).message}`))
+    for (const event of ["uncaughtException", "unhandledRejection"]) {
+      process.on(event, (thrown) => {
+        if (this.settings.catches) this.log("error", `uncaught: ${describe(thrown).message}`)
+        else this.exit(1)
+      })
     }
     this.#setEnvironment()
     for (const { begins } of this.#flaws) begins?.(this)
