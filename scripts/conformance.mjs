@@ -2,8 +2,9 @@
 //
 //   node scripts/conformance.mjs [target…] [flags for every run…]
 //
-// Targets: worker-bun, worker-quickjs-ng, server; without any all of them, one after another. Flags are those of
-// `bunbase conformance worker` and `server`, such as --seed 7 --id WP-012; all runs have one seed.
+// Targets: worker-bun, worker-quickjs-ng, worker-node, worker-python, server, faults; without any all of them, one after another. Flags are those of
+// `bunbase conformance worker` and `server`, such as --seed 7 --id WP-012; all runs have one seed. Faults are chosen by no
+// filter: with one they are left out, unless they are named.
 //
 // Writes to build/conformance/: TARGET.json of each run, report.html and junit.xml of all. The exit status is that of the
 // first run that was not green.
@@ -23,6 +24,10 @@ const word = (text) => (/^[\w@%+=:,./-]+$/.test(text) ? text : `'${text.replaceA
 const shown = (file) => word(path.relative(root, file))
 
 const bun = path.join(root, "node_modules", "bun", "bin", "bun.exe")
+const SERVER = [
+  ...["--cmd", "bin/bunbase serve --data-dir {data} --socket {socket} --http-port {port}"],
+  ...["--scripted-worker", "--quickjs-worker {worker} --quickjs-fork-server off"]
+]
 const quickjs =
   process.env.QUICKJS_WORKER ?? path.join(root, "native", "quickjs-ng", "build", "release", "bunbase-quickjs")
 
@@ -41,13 +46,23 @@ const targets = {
     "--cmd",
     shown(quickjs)
   ],
-  server: [
-    "server",
-    ...["--runtimes", "bun,quickjs-ng", "--name", "server"],
-    ...["--cmd", "bin/bunbase serve --data-dir {data} --socket {socket} --http-port {port}"],
-    ...["--scripted-worker", "--quickjs-worker {worker} --quickjs-fork-server off"]
-  ]
+  // written from the specification alone, of version 1.0
+  "worker-node": [
+    "worker",
+    ...["--protocol", "1.0", "--name", "minimal worker, Node"],
+    ...["--cmd", "node fixtures/workers/node-minimal/worker.mjs"]
+  ],
+  "worker-python": [
+    "worker",
+    ...["--protocol", "1.0", "--runtime", "other", "--name", "minimal worker, Python"],
+    ...["--functions", "fixtures/workers/python-minimal/functions", "--extension", "py"],
+    ...["--cmd", "python3 fixtures/workers/python-minimal/worker.py"]
+  ],
+  server: ["server", "--runtimes", "bun,quickjs-ng", "--name", "server", ...SERVER],
+  faults: ["faults", "--run", "all", "--runtimes", "bun,quickjs-ng", "--name", "faults", ...SERVER]
 }
+
+const isFilter = (flag) => /^--(id|area|level|cases|property-runs)(=|$)/.test(flag)
 
 const readArguments = (args) => {
   const first = args.findIndex((arg) => arg.startsWith("-"))
@@ -59,10 +74,9 @@ const readArguments = (args) => {
     )
     process.exit(2)
   }
-  return {
-    names: names.length === 0 ? Object.keys(targets) : names,
-    flags: first < 0 ? [] : args.slice(first)
-  }
+  const flags = first < 0 ? [] : args.slice(first)
+  const all = Object.keys(targets).filter((name) => name !== "faults" || !flags.some(isFilter))
+  return { names: names.length === 0 ? all : names, flags }
 }
 
 let running
