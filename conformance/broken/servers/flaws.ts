@@ -1,11 +1,13 @@
 import type { Flaw } from "./Flaw.ts"
 import { answers } from "./flaws/answers.ts"
+import { capabilities } from "./flaws/capabilities.ts"
 import { connections } from "./flaws/connections.ts"
 import { files } from "./flaws/files.ts"
 import { frames } from "./flaws/frames.ts"
 import { errors, http } from "./flaws/http.ts"
 import { guarantees } from "./flaws/guarantees.ts"
 import { invokes } from "./flaws/invokes.ts"
+import { lifecycle } from "./flaws/lifecycle.ts"
 import { management } from "./flaws/management.ts"
 import { mapping } from "./flaws/mapping.ts"
 
@@ -20,5 +22,7 @@ export const flaws: Readonly<Record<string, Flaw>> = {
   ...http,
   ...errors,
   ...mapping,
-  ...guarantees
+  ...guarantees,
+  ...lifecycle,
+  ...capabilities
 }
