@@ -21,6 +21,7 @@ export const FUNCTION_NAMES = [
   "js/fetch-object",
   "js/never-loads",
   "js/request",
+  "js/slow-load-logs",
   "js/throws"
 ] as const
 
