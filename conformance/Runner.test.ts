@@ -46,6 +46,14 @@ const stubborn = async () => {
 }
 
 describe("the runner", () => {
+  it("lets those that only wait take nobody's place", async () => {
+    const { promise, resolve } = Promise.withResolvers<void>()
+    const waiting = { ...fakeCase("a/waits", () => promise), waits: true }
+    const result = await run(fakeSuite([waiting, fakeCase("a/works", () => resolve())]), { jobs: 1 })
+    expect(verdictOf(result, "a/waits")).toStrictEqual({ _tag: "Passed" })
+    expect(verdictOf(result, "a/works")).toStrictEqual({ _tag: "Passed" })
+  })
+
   it("says of each case whether it passed, and what it saw where it did not", async () => {
     const result = await run(
       fakeSuite([

@@ -150,7 +150,8 @@ const runCases = async <Target>(
       options.progress.ended(result)
     }
   }
-  const together = cases.filter(({ alone }) => !alone)
+  const waiting = cases.filter(({ alone, waits }) => waits === true && !alone)
+  const together = cases.filter(({ alone, waits }) => !alone && waits !== true)
   let next = 0
   const jobs = Array.from({ length: Math.min(options.jobs, together.length) }, async () => {
     for (let one = together[next++]; one !== undefined; one = together[next++]) {
@@ -158,7 +159,7 @@ const runCases = async <Target>(
       await play(one)
     }
   })
-  await Promise.all(jobs)
+  await Promise.all([...jobs, ...waiting.map(play)])
   for (const one of cases) {
     if (options.interrupt.aborted) return
     if (one.alone) await play(one)

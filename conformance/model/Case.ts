@@ -46,6 +46,8 @@ export interface Case<Target> {
   readonly timeoutMs: number
   /** It may not run beside others: it loads the machine, or disturbs a shared server. */
   readonly alone: boolean
+  /** It does nothing but wait, for long: it runs beside the others from the beginning, and takes no place of theirs. */
+  readonly waits?: boolean
   readonly run: (target: Target, context: CaseContext) => Promise<void>
 }
 

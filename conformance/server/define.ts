@@ -20,6 +20,8 @@ export interface CaseOptions {
   readonly traits?: ReadonlyArray<string>
   readonly timeoutMs?: number
   readonly alone?: boolean
+  /** It does nothing but wait, for long. */
+  readonly waits?: boolean
 }
 
 const DEFAULT_MS = 20_000
@@ -47,7 +49,7 @@ export const casesOf = (area: string, traits: ReadonlyArray<string> = []) => {
     source: string
   ) => {
     const needs: Needs = { traits: [...new Set([...traits, ...(options.traits ?? [])])] }
-    const { alone = false, timeoutMs = DEFAULT_MS } = options
+    const { alone = false, timeoutMs = DEFAULT_MS, waits = false } = options
     all.push({
       id: `server/${area}/${id}`,
       title,
@@ -56,6 +58,7 @@ export const casesOf = (area: string, traits: ReadonlyArray<string> = []) => {
       needs,
       timeoutMs,
       alone,
+      waits,
       run: benched(play)
     })
   }

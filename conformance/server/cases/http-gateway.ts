@@ -120,7 +120,7 @@ cases.add(
   "stalled-head",
   "A head that is not complete after 30 s ends its connection, however it trickles",
   ["HG-089"],
-  { timeoutMs: STALLED_MS + 10_000 },
+  { timeoutMs: STALLED_MS + 10_000, waits: true },
   async (bench) => {
     const fn = await bench.server.sharedFn(ROOMY)
     const silent = await connectionOf(bench, bench.server)

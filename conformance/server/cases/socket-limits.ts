@@ -23,7 +23,7 @@ cases.add(
   "stalled-peers",
   "A peer that leaves a frame unfinished, or reads nothing, is let go after 30 s; one that only waits is not",
   ["SP-032", "SP-033", "SP-034"],
-  { timeoutMs: 70_000 },
+  { timeoutMs: 70_000, waits: true },
   async (bench) => {
     const fn = await bench.server.sharedFn(ROOMY)
     const silent = await client(bench)
