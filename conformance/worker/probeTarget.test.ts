@@ -1,3 +1,4 @@
+import { fileURLToPath } from "node:url"
 import { describe, expect, it } from "vitest"
 import type { Requirement } from "../model/Requirement.ts"
 import { TargetUnusable } from "../model/Suite.ts"
@@ -60,6 +61,13 @@ describe("a target that works", () => {
 
   it("of a later version 1.x is held to what is known", async () => {
     expect(await probe(scriptedCommand({ protocol: "1.7" }))).toMatchObject({ facts: { protocol: "1.1" } })
+  })
+
+  it("may break rules: it can be tested, and its cases turn red", async () => {
+    const broken = fileURLToPath(new URL("../broken/workers/main.ts", import.meta.url))
+    const flaws = "ready-with-an-id ready-again answers-twice logs-under-a-foreign-id no-pong"
+    const { facts } = await probe(`${process.execPath} ${broken} ${flaws}`)
+    expect(facts.protocol).toBe("1.1")
   })
 
   it("may say things while it loads", async () => {
