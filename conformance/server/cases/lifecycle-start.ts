@@ -144,8 +144,9 @@ add(
     const { worker } = await say(fn)
     const { data } = server.process.place
     const second = await bench.launch({ place: { data } })
-    const { code } = await second.exited
-    check("the exit code of the second", 1, code)
+    const ended = () => (second.exit === null ? null : true)
+    await server.until("the second server ends by itself", ended, 15_000)
+    check("the exit code of the second", 1, (await second.exited).code)
     holds("it does not name the folder", second.output.includes(data), second.output)
     check("who answers", { worker, count: 2 }, await say(fn))
     await server.register({ name: "later", runtime: server.runtime })
