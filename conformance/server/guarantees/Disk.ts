@@ -30,9 +30,15 @@ export const smallDisk = async (bench: Pick<Bench, "after">, kibibytes: number):
       { observed: error?.message ?? stderr.trim() }
     )
   }
-  bench.after(() => {
+  const unmount = () => {
     spawnSync("umount", ["--lazy", path])
     rmdirSync(path)
+  }
+  // also where nobody waits for the end of a case, after a second Ctrl-C
+  process.once("exit", unmount)
+  bench.after(() => {
+    process.off("exit", unmount)
+    unmount()
   })
   return { path }
 }
