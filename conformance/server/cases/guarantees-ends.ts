@@ -260,21 +260,23 @@ add(
   }
 )
 
-each(
+add(
   "drain-time",
   "What is still in flight when the drain time is over gets FN_008, and the server exits with 0",
   ["GR-046"],
   { timeoutMs: 40_000 },
-  async (bench, runtime) => {
+  async (bench) => {
     const server = await bench.own({ settings: { drain_timeout_seconds: 1 } })
-    const fn = await server.fn({ runtime, max_workers: 1 })
-    const { outcome: runs } = await begun(fn, "/do/never")
-    const waits = call(fn)
-    await fn.untilShown("one waits", ({ queued }) => queued === 1)
+    const inFlight: Array<Promise<Outcome>> = []
+    for (const runtime of bench.target.runtimes) {
+      const fn = await server.fn({ runtime, max_workers: 1 })
+      inFlight.push((await begun(fn, "/do/never")).outcome, call(fn))
+      await fn.untilShown("one waits", ({ queued }) => queued === 1)
+    }
     const { lateMs, value } = await withLateness(() =>
       timed(async () => {
         server.process.signal("SIGTERM")
-        return await Promise.all([runs, waits])
+        return await Promise.all(inFlight)
       })
     )
     for (const outcome of value.value) {
