@@ -3,6 +3,7 @@ import { check, holds, problemOf, refused } from "../check.ts"
 import { encodeRequest } from "../client/HttpClient.ts"
 import { casesOf } from "../define.ts"
 import { gatedFn, gatedSource, held, PERMISSIVE, say, tryDeploy } from "../lifecycle/gated.ts"
+import { onRuntimes } from "../lifecycle/onRuntimes.ts"
 import { functionWithWorker, livingChildren, untilGone } from "../guarantees/workers.ts"
 import { isAlive } from "../target/processTable.ts"
 import { Upstream } from "../Upstream.ts"
@@ -113,34 +114,36 @@ add(
   }
 )
 
-each(
+add(
   "never-ready",
   "A bundle that is not loaded when the start-up time is over is refused, its worker killed; calls are served meanwhile",
   ["LC-024", "LC-025", "LC-026", "LC-044"],
   { traits: ["own"], timeoutMs: 60_000 },
-  async (bench, runtime) => {
-    const server = await bench.own({ settings: { startup_timeout_seconds: 2, quickjs_spare_workers: 0 } })
-    const { fn, processes } = await functionWithWorker(server, { runtime })
-    const before = livingChildren(server)
-    const known = new Set(before.map(({ pid }) => pid))
-    for (const top of ["await new Promise((done) => setTimeout(done, 60_000))", "for (;;);"]) {
-      const began = performance.now()
-      const deploying = tryDeploy(server, fn.name, "v2", `${top}\n${OK}`)
-      deploying.catch(() => {})
-      const trying = await server.until("a worker that tries the code", () => {
-        const found = livingChildren(server).filter(({ pid }) => !known.has(pid))
-        return found.length > 0 ? found : null
-      })
-      check("a call meanwhile", 200, (await fn.call("/do/who")).status, new Map(), ["LC-024"])
-      holds("the call had to wait for the deployment", trying.some(isAlive))
-      refused(`the deployment of ${top}`, await deploying, 422, "FN_005")
-      holds("it was refused before its time was over", performance.now() - began >= 1_950)
-      const gone = await untilGone(trying, 8_000, bench.signal)
-      check("its worker is killed", true, gone !== null, new Map(), ["LC-044"])
+  onRuntimes(
+    { settings: { startup_timeout_seconds: 2, quickjs_spare_workers: 0 } },
+    async (server, runtime, bench) => {
+      const { fn, processes } = await functionWithWorker(server, { runtime })
+      const before = livingChildren(server)
+      const known = new Set(before.map(({ pid }) => pid))
+      for (const top of ["await new Promise((done) => setTimeout(done, 60_000))", "for (;;);"]) {
+        const began = performance.now()
+        const deploying = tryDeploy(server, fn.name, "v2", `${top}\n${OK}`)
+        deploying.catch(() => {})
+        const trying = await server.until("a worker that tries the code", () => {
+          const found = livingChildren(server).filter(({ pid }) => !known.has(pid))
+          return found.length > 0 ? found : null
+        })
+        check("a call meanwhile", 200, (await fn.call("/do/who")).status, new Map(), ["LC-024"])
+        holds("the call had to wait for the deployment", trying.some(isAlive))
+        refused(`the deployment of ${top}`, await deploying, 422, "FN_005")
+        holds("it was refused before its time was over", performance.now() - began >= 1_950)
+        const gone = await untilGone(trying, 8_000, bench.signal)
+        check("its worker is killed", true, gone !== null, new Map(), ["LC-044"])
+      }
+      holds("the worker in force is gone", processes.every(isAlive))
+      check("the versions", [{ version: "v1", active: true }], await versionsOf(server, fn.name))
     }
-    holds("the worker in force is gone", processes.every(isAlive))
-    check("the versions", [{ version: "v1", active: true }], await versionsOf(server, fn.name))
-  }
+  )
 )
 
 each(
@@ -197,13 +200,12 @@ each(
   }
 )
 
-each(
+add(
   "under-way",
   "What runs and what waits when a version is put in force finishes on the version before it, whose workers then end",
   ["LC-029", "LC-030", "LC-037", "LC-028"],
   { traits: ["own"], timeoutMs: 60_000 },
-  async (bench, runtime) => {
-    const server = await bench.own({ settings: { quickjs_spare_workers: 0 } })
+  onRuntimes({ settings: { quickjs_spare_workers: 0 } }, async (server, runtime, bench) => {
     const upstream = await Upstream.start(bench)
     const spec = {
       runtime,
@@ -230,7 +232,7 @@ each(
     check("the worker of the version before ends", true, gone !== null, new Map(), ["LC-030"])
     await fn.untilShown("nothing is on its way out", ({ workers }) => workers.draining === 0)
     check("who answers", { version: "v2" }, await say(fn), new Map(), ["LC-028"])
-  }
+  })
 )
 
 add(

@@ -6,6 +6,7 @@ import { call } from "../guarantees/calls.ts"
 import { judge, pause, timed, withLateness } from "../guarantees/timing.ts"
 import { functionWithWorker, livingChildren, newWorkers, untilGone } from "../guarantees/workers.ts"
 import { gatedFn, gatedSource, held, PERMISSIVE, say } from "../lifecycle/gated.ts"
+import { onRuntimes } from "../lifecycle/onRuntimes.ts"
 import { isAlive } from "../target/processTable.ts"
 import { Upstream } from "../Upstream.ts"
 
@@ -130,13 +131,12 @@ each(
   }
 )
 
-each(
+add(
   "warm-replaced",
   "A warm worker that was killed is replaced without a call",
   ["LC-051", "LC-040"],
   { traits: ["own"], timeoutMs: 40_000 },
-  async (bench, runtime) => {
-    const server = await bench.own({ settings: { quickjs_spare_workers: 0 } })
+  onRuntimes({ settings: { quickjs_spare_workers: 0 } }, async (server, runtime) => {
     await say(await gatedFn(server, runtime, null))
     const { value: fn, workers } = await newWorkers(server, async () => {
       const made = await gatedFn(server, runtime, null, { warm_workers: 2, max_workers: 3 })
@@ -156,16 +156,15 @@ each(
     )
     await untilReady(fn, 2, 15_000)
     check("the next call", { count: 1 }, await say(fn))
-  }
+  })
 )
 
-each(
+add(
   "single-use",
   "With isolation by invocation each invocation has a worker of its own, which ends afterwards",
   ["LC-042", "LC-049"],
   { traits: ["own", "socket"], timeoutMs: 40_000 },
-  async (bench, runtime) => {
-    const server = await bench.own({ settings: { quickjs_spare_workers: 0 } })
+  onRuntimes({ settings: { quickjs_spare_workers: 0 } }, async (server, runtime, bench) => {
     const upstream = await Upstream.start(bench)
     await say(await gatedFn(server, runtime, null))
     const before = new Set(livingChildren(server).map(({ pid }) => pid))
@@ -190,7 +189,7 @@ each(
     const left = () => (livingChildren(server).some(({ pid }) => !before.has(pid)) ? null : true)
     await server.until("no process of a used worker is left", left)
     check("its state", "DEPLOYED", (await fn.show()).state)
-  }
+  })
 )
 
 add(
@@ -229,56 +228,60 @@ add(
   }
 )
 
-each(
+add(
   "hangs-later",
   "A worker that a call starts, and that does not get ready, is killed when the start-up time is over",
   ["LC-044"],
   { traits: ["own"], timeoutMs: 40_000 },
-  async (bench, runtime) => {
-    const server = await bench.own({ settings: { startup_timeout_seconds: 2, quickjs_spare_workers: 0 } })
-    const upstream = await Upstream.start(bench)
-    await say(await gatedFn(server, runtime, null))
-    const source = gatedSource("v1", upstream, "load")
-    const making = gatedFn(server, runtime, null, { source, idle_timeout_seconds: 0.2 })
-    await Promise.race([making, upstream.untilWaiting("load")])
-    upstream.release("load")
-    const fn = await making
-    await untilReady(fn, 0)
-    const { lateMs, value } = await withLateness(async () => {
-      const known = new Set(livingChildren(server).map(({ pid }) => pid))
-      const calling = call(fn)
-      calling.catch(() => {})
-      await upstream.untilWaiting("load")
-      const trying = livingChildren(server).filter(({ pid }) => !known.has(pid))
-      check("processes that were started", { $gte: 1 }, trying.length)
-      const { ms, value: gone } = await timed(() => untilGone(trying, 10_000, bench.signal))
-      check("its process is killed", true, gone !== null)
-      return ms
-    })
-    const what = "the end of a worker that does not get ready"
-    // how long it had been starting before it asked the upstream is not known
-    judge(bench, { what, afterMs: 0, withinMs: 2_500, late: "LC-044" }, [value], lateMs)
-  }
+  onRuntimes(
+    { settings: { startup_timeout_seconds: 2, quickjs_spare_workers: 0 } },
+    async (server, runtime, bench) => {
+      const upstream = await Upstream.start(bench)
+      await say(await gatedFn(server, runtime, null))
+      const source = gatedSource("v1", upstream, "load")
+      const making = gatedFn(server, runtime, null, { source, idle_timeout_seconds: 0.2 })
+      await Promise.race([making, upstream.untilWaiting("load")])
+      upstream.release("load")
+      const fn = await making
+      await untilReady(fn, 0)
+      const { lateMs, value } = await withLateness(async () => {
+        const known = new Set(livingChildren(server).map(({ pid }) => pid))
+        const calling = call(fn)
+        calling.catch(() => {})
+        await upstream.untilWaiting("load")
+        const trying = livingChildren(server).filter(({ pid }) => !known.has(pid))
+        check("processes that were started", { $gte: 1 }, trying.length)
+        const { ms, value: gone } = await timed(() => untilGone(trying, 10_000, bench.signal))
+        check("its process is killed", true, gone !== null)
+        return ms
+      })
+      const what = "the end of a worker that does not get ready"
+      // how long it had been starting before it asked the upstream is not known
+      judge(bench, { what, afterMs: 0, withinMs: 2_500, late: "LC-044" }, [value], lateMs)
+    }
+  )
 )
 
-each(
+add(
   "does-not-end",
   "A worker that does not end is killed when kill_grace_ms are over",
   ["LC-045", "LC-030"],
   { traits: ["own"], timeoutMs: 40_000 },
-  async (bench, runtime) => {
-    const server = await bench.own({ settings: { kill_grace_ms: 400, quickjs_spare_workers: 0 } })
-    const spec = { runtime, source: gatedSource("v1", null), capabilities: PERMISSIVE }
-    const { fn, processes } = await functionWithWorker(server, spec)
-    // it hears nothing, not even SIGTERM
-    for (const { pid } of processes) process.kill(pid, "SIGSTOP")
-    await server.deploy(fn.name, "v2", gatedSource("v2", null))
-    check("the worker when the next version is in force", true, processes.every(isAlive))
-    const { lateMs, value } = await withLateness(() => untilGone(processes, 15_000, bench.signal))
-    check("the worker's process is gone", true, value !== null)
-    const what = "the end of a worker that hears nothing"
-    judge(bench, { what, afterMs: 0, withinMs: 500, late: "LC-045" }, [value ?? 0], lateMs)
-    await untilReady(fn, 1)
-    check("who answers", { version: "v2" }, await say(fn))
-  }
+  onRuntimes(
+    { settings: { kill_grace_ms: 400, quickjs_spare_workers: 0 } },
+    async (server, runtime, bench) => {
+      const spec = { runtime, source: gatedSource("v1", null), capabilities: PERMISSIVE }
+      const { fn, processes } = await functionWithWorker(server, spec)
+      // it hears nothing, not even SIGTERM
+      for (const { pid } of processes) process.kill(pid, "SIGSTOP")
+      await server.deploy(fn.name, "v2", gatedSource("v2", null))
+      check("the worker when the next version is in force", true, processes.every(isAlive))
+      const { lateMs, value } = await withLateness(() => untilGone(processes, 15_000, bench.signal))
+      check("the worker's process is gone", true, value !== null)
+      const what = "the end of a worker that hears nothing"
+      judge(bench, { what, afterMs: 0, withinMs: 500, late: "LC-045" }, [value ?? 0], lateMs)
+      await untilReady(fn, 1)
+      check("who answers", { version: "v2" }, await say(fn))
+    }
+  )
 )
