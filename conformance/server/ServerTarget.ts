@@ -212,6 +212,7 @@ export const startTarget = async (
         own: "the suite kills and restarts servers only where it starts them, by --cmd",
         "scripted-worker": "give --cmd and --scripted-worker",
         logs: "its log files cannot be read from here",
+        local: "give --socket: functions of a server elsewhere do not reach what the suite listens on",
         http: "give --url, or {port} in --cmd",
         socket: "give --socket, or {socket} in --cmd",
         bun: "it is not among --runtimes",
