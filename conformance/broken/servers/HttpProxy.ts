@@ -112,10 +112,11 @@ export class HttpProxy {
       if (fromServer.length > 0) answer(true)
       client.end()
     })
-    client.on("end", () => server.end())
+    const keepsServing = this.#flaws.some((one) => one.keepsServing === true)
+    client.on("end", () => void (keepsServing || server.end()))
     client.on("close", () => {
       this.#open.delete(client)
-      server.destroy()
+      if (!keepsServing) server.destroy()
     })
     server.on("close", () => client.end())
     for (const socket of [client, server]) socket.on("error", () => {})

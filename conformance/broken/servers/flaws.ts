@@ -4,6 +4,7 @@ import { capabilities } from "./flaws/capabilities.ts"
 import { connections } from "./flaws/connections.ts"
 import { files } from "./flaws/files.ts"
 import { frames } from "./flaws/frames.ts"
+import { heads } from "./flaws/heads.ts"
 import { errors, http } from "./flaws/http.ts"
 import { guarantees } from "./flaws/guarantees.ts"
 import { invokes } from "./flaws/invokes.ts"
@@ -20,6 +21,7 @@ export const flaws: Readonly<Record<string, Flaw>> = {
   ...answers,
   ...management,
   ...http,
+  ...heads,
   ...errors,
   ...mapping,
   ...guarantees,

@@ -66,7 +66,14 @@ const SOCKET_FLAWS = [
   "keepsServing",
   "unbounded"
 ] as const
-const HTTP_FLAWS = ["httpRequest", "httpBody", "httpDelay", "httpAnswer", "httpGarbage"] as const
+const HTTP_FLAWS = [
+  "httpRequest",
+  "httpBody",
+  "httpDelay",
+  "httpAnswer",
+  "httpGarbage",
+  "keepsServing"
+] as const
 const hidden: Place = isAttached
   ? { socket: sharedPath, port: Number(sharedPort), data }
   : {

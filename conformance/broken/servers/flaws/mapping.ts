@@ -44,6 +44,12 @@ export const mapping: Readonly<Record<string, Flaw>> = {
   })),
   // ER-027, ER-028
   "errors-of-handlers-are-bad-gateways": told({ code: "FN_004", status: 500 }, { status: 502 }),
+  // HG-047, ER-031
+  "errors-of-gateways-are-faults": told({ code: "FN_004", status: 502 }, { status: 500 }),
+  // HG-060
+  "http-always-creates": changed((answer, { line }) =>
+    line.startsWith("POST /api/functions ") && answer.status === 200 ? { ...answer, status: 201 } : answer
+  ),
   // ER-038
   "errors-of-fields-are-unprocessable": told({ code: "FN_006", status: 400 }, { status: 422 }),
   // HG-029, ER-039
