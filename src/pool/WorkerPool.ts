@@ -41,7 +41,7 @@ export interface PoolServices {
 
 /** How a use of a worker ended. */
 export type UseOutcome =
-  | { readonly _tag: "Answered"; readonly payload: ResponsePayload }
+  | { readonly _tag: "Answered"; readonly payload: ResponsePayload; readonly body: Uint8Array }
   | { readonly _tag: "Failed"; readonly error: InvocationError }
 
 /** Called exactly once per use, after the worker was given back. `linesCut` counts its log lines that were not passed on. */
@@ -136,7 +136,7 @@ export class WorkerPool {
   #outcomeOf(answer: WorkerAnswer, invocation: Invocation, id: WorkerId): UseOutcome {
     switch (answer._tag) {
       case "Response":
-        return { _tag: "Answered", payload: answer.payload }
+        return { _tag: "Answered", payload: answer.payload, body: answer.body }
       case "Lost":
         return { _tag: "Failed", error: fromFault(answer.fault, this.target) }
       case "Error": {

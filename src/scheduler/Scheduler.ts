@@ -193,17 +193,17 @@ const make = Effect.gen(function* () {
       const reason = "it gave up an invocation that nobody had cancelled"
       return { _tag: "Failure", error: new WorkerCrashed({ cause: "protocol", reason }) }
     }
-    if (bytesOfBase64(outcome.payload.body) > config.maxResponseBytes) {
+    if (outcome.body.length > config.maxResponseBytes) {
       const bytes = config.maxResponseBytes
       return { _tag: "Failure", error: new ResponseTooLarge({ limit: "max_response_bytes", bytes }) }
     }
-    return { _tag: "Success", result: resultOf(entry, outcome.payload) }
+    return { _tag: "Success", result: resultOf(entry, outcome.payload, outcome.body) }
   }
 
-  const resultOf = (entry: Entry, payload: ResponsePayload): InvocationResult => ({
+  const resultOf = (entry: Entry, payload: ResponsePayload, body: Uint8Array): InvocationResult => ({
     status: payload.status,
     headers: payload.headers,
-    body: Buffer.from(payload.body, "base64"),
+    body,
     coldStart: entry.use?.coldStart ?? false,
     executionMs: clock.now() - entry.startedAt,
     queueMs: entry.startedAt - entry.admittedAt
@@ -380,12 +380,6 @@ const make = Effect.gen(function* () {
     abandon
   })
 })
-
-/** Four characters are three bytes; a padded end stands for fewer. */
-const bytesOfBase64 = (text: string): number => {
-  const padding = text.endsWith("==") ? 2 : text.endsWith("=") ? 1 : 0
-  return Math.floor(((text.length - padding) * 3) / 4)
-}
 
 export const layer: Layer.Layer<Scheduler, never, ServerConfig | MonotonicClock | WorkerPools | LogPipeline> =
   Layer.scoped(Scheduler, make)

@@ -10,7 +10,8 @@ export interface WorkerFault {
 
 /** How one invocation ended on its worker. */
 export type WorkerAnswer =
-  | { readonly _tag: "Response"; readonly payload: ResponsePayload }
+  /** `body` is the payload's, decoded. */
+  | { readonly _tag: "Response"; readonly payload: ResponsePayload; readonly body: Uint8Array }
   | { readonly _tag: "Error"; readonly payload: ErrorPayload }
   /** The worker was lost while it had the invocation. */
   | { readonly _tag: "Lost"; readonly fault: WorkerFault }

@@ -102,6 +102,15 @@ describe("what the worker must not do ends the session", () => {
       (talk) => talk.hears({ id: "a", type: "response", payload: {} }),
       /malformed response/
     ],
+    ...["%%%", "YQ", "YW=", "Y Q=", "YQ==YQ=="].map(
+      (body) =>
+        [
+          `sends a body that is not base64: ${body}`,
+          (talk: Conversation) =>
+            talk.hears({ id: "a", type: "response", payload: { status: 200, headers: {}, body } }),
+          /body is not base64/
+        ] as const
+    ),
     ["sends a line that is too long", (talk) => talk.hearsText("x".repeat(5_000)), /more than 4096 bytes/]
   ]
   for (const [name, misbehave, reason] of cases) {

@@ -11,6 +11,7 @@ import {
   type LogPayload,
   MAX_LINE_BYTES,
   type ReadyPayload,
+  type ResponsePayload,
   type ResultPayload,
   type WorkerMessage
 } from "../protocol/worker/Wire.ts"
@@ -64,6 +65,8 @@ interface InFlight {
  */
 type SessionPhase = "starting" | "booting" | "loading" | "open"
 
+/** RFC 4648 with its padding: what is nearly base64 is a worker's mistake, which would else be decoded into other bytes. */
+const STRICT_BASE64 = { lastChunkHandling: "strict" } as const
 /** What a call gets that no invocation makes: the bundle at its top level, or what goes on after an answer. */
 const OUTSIDE_CALL_MS = 30_000
 const STRAY_LINES = 100
@@ -214,7 +217,7 @@ export class WorkerSession {
   #message(message: WorkerMessage, lineBytes: number): void {
     switch (message.type) {
       case "response":
-        return this.#settle(message.id, { _tag: "Response", payload: message.payload })
+        return this.#response(message.id, message.payload)
       case "error":
         if (message.id === "" && this.#phase !== "open") {
           this.#phase = "open"
@@ -236,6 +239,19 @@ export class WorkerSession {
         return pong?.()
       }
     }
+  }
+
+  #response(id: string, payload: ResponsePayload): void {
+    let body: Uint8Array
+    try {
+      body = Uint8Array.fromBase64(payload.body, STRICT_BASE64)
+    } catch {
+      return this.fail({
+        kind: "protocol",
+        reason: "sent a malformed response message: its body is not base64"
+      })
+    }
+    this.#settle(id, { _tag: "Response", payload, body })
   }
 
   #ready(payload: ReadyPayload): void {
