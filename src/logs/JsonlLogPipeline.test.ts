@@ -257,6 +257,8 @@ describe("JsonlLogPipeline", () => {
           const names = () => readdirSync(logsDir).sort()
           yield* until(() => names().length === 4)
           expect(names()).toEqual(["1970-01-01.jsonl", "1970-01-02.jsonl", "1970-01-03.jsonl", "notes.txt"])
+          // It has looked, and waits for the next day.
+          yield* untilTimers(1)
           // The test's clock begins at the epoch.
           yield* TestClock.adjust(4 * dayMs)
           yield* until(() => names().length === 2)
