@@ -171,7 +171,6 @@ describe("the HTML page", () => {
     const Form = class {
       [Symbol.iterator] = FormOf
     }
-    // oxlint-disable-next-line no-new-func -- it is what the page runs
     new Function("document", "FormData", "addEventListener", SCRIPT)(page, Form, () => {})
     const shown = (choice: object) => {
       chosen = choice

@@ -21,7 +21,8 @@ const refused = async (args: ReadonlyArray<string>, where = bySocket()): Promise
 const call = async (name: string): Promise<string> =>
   await (await fetch(`${session.server.url}/functions/${name}`)).text()
 
-const KEPT = "the name is registered with these settings; deploy again once it is mended, with flags for what is to change"
+const KEPT =
+  "the name is registered with these settings; deploy again once it is mended, with flags for what is to change"
 const greeting = "export default () => new Response(process.env.GREETING ?? 'none')\n"
 const throwing =
   "interface A {\n  a: number\n}\n\nconst x: A = { a: 1 }\nif (x.a) throw new Error('not today')\n"
