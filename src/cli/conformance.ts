@@ -1,10 +1,10 @@
 import { Effect } from "effect"
-import { commands } from "../../conformance/cli/commands.ts"
-import { programHelp } from "../../conformance/cli/help.ts"
 import { type ExitCode, silent } from "./CliFailure.ts"
 import type { CommandSpec } from "./CommandLine.ts"
 
 const PATH = "bunbase conformance"
+const COMMANDS = "../../conformance/cli/commands.ts"
+const HELP = "../../conformance/cli/help.ts"
 
 /** The conformance program is one of its own, which knows nothing of the server: it gets its arguments as they are. */
 export const conformance: CommandSpec = {
@@ -14,7 +14,14 @@ export const conformance: CommandSpec = {
   arguments: [],
   flags: [],
   examples: [],
-  own: { help: () => programHelp(PATH, commands) },
+  own: {
+    // Loaded when it is asked for: no other command is to wait for the suite, or need it.
+    help: () => {
+      const { commands } = import.meta.require(COMMANDS) as typeof import("../../conformance/cli/commands.ts")
+      const { programHelp } = import.meta.require(HELP) as typeof import("../../conformance/cli/help.ts")
+      return programHelp(PATH, commands)
+    }
+  },
   run: (args) =>
     Effect.flatMap(
       Effect.promise(async () => (await import("../../conformance/main.ts")).main(args)),

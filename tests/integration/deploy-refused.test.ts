@@ -90,7 +90,7 @@ const refusals: ReadonlyArray<Refusal> = [
   {
     what: "a top level that never ends",
     code: "await new Promise(() => {}); export default () => 1",
-    says: "the worker was not ready within 2000 ms; its code may be waiting for something at the top level"
+    says: "the worker was not ready within 2000 ms; its code may be waiting for something, or be busy, at the top level"
   }
 ]
 

@@ -17,7 +17,9 @@ let server: TestServer | null = null
 beforeEach(() => {
   folder = mkdtempSync(join(tmpdir(), "bunbase-examples-"))
   worker = join(folder, "broken-worker")
-  writeFileSync(worker, "#!/bin/sh\nexit 1\n")
+  // It passes for a worker when it is tried, and serves nobody.
+  const ready = JSON.stringify({ id: "", type: "ready", payload: { protocol: "1.1", features: ["load"] } })
+  writeFileSync(worker, `#!/bin/sh\n[ -n "$BUNBASE_PROTOCOL_FD" ] || echo '${ready}'\nexit 1\n`)
   chmodSync(worker, 0o755)
 })
 afterEach(async () => {
