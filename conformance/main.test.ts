@@ -130,16 +130,18 @@ describe("bunbase conformance", () => {
     const own = await conformance([
       "server",
       "--cmd",
-      "serve {port}",
+      "serve {data} {port}",
       "--scripted-worker",
       "--quickjs-worker {worker}"
     ])
     expect(own.options).toMatchObject({
-      cmd: "serve {port}",
+      cmd: "serve {data} {port}",
       scriptedWorker: "--quickjs-worker {worker}",
       url: null,
       runtimes: ["bun", "quickjs-ng"]
     })
+    // A server that the suite kills must not work on what is the caller's.
+    expect((await conformance(["server", "--cmd", "serve {port}"])).options).toBeNull()
     const attached = await conformance([
       "server",
       "--url",

@@ -121,6 +121,11 @@ export const readServerOptions = (
     for (const name of ["url", "socket", "api-key"]) {
       if (parsed.has(name)) parsed.fault(`--${name} is for a server that runs; --cmd starts one`)
     }
+    if (!cmd.includes("{data}")) {
+      parsed.fault(
+        "--cmd needs {data}, where the server's data folder belongs: the suite's servers are killed, and must not work on data of yours"
+      )
+    }
     if (!cmd.includes("{port}") && !cmd.includes("{socket}")) {
       parsed.fault("--cmd needs {port} or {socket}: the suite chooses where the server listens")
     }

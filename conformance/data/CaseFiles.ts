@@ -44,11 +44,26 @@ const Millis = Schema.Int.pipe(
   Schema.between(1, MOST_MS, { message: () => `use milliseconds from 1 to ${MOST_MS}` })
 )
 
+/** What a case may need of a worker, and of a server: a name that is in no list would make it not applicable for ever. */
+const FEATURES = ["concurrency", "cancel", "ping", "load", "call", "fork"] as const
+const TRAITS = [
+  "own",
+  "local",
+  "http",
+  "socket",
+  "pid",
+  "logs",
+  "scripted-worker",
+  "no-api-key",
+  "bun",
+  "quickjs-ng"
+] as const
+
 const NeedsSchema = Schema.Struct({
-  features: optional(Schema.Array(Schema.String)),
+  features: optional(Schema.Array(Schema.Literal(...FEATURES))),
   javascript: optional(Schema.Boolean),
   protocol: optional(Schema.Literal("1.0", "1.1")),
-  traits: optional(Schema.Array(Schema.String))
+  traits: optional(Schema.Array(Schema.Literal(...TRAITS)))
 })
 
 const common = {

@@ -2,6 +2,9 @@ import fc from "fast-check"
 import { stringify } from "yaml"
 import { type CaseContext, CaseFailure } from "../model/Case.ts"
 
+/** One run of a property that takes longer has hung: far beyond what any takes on a busy machine. */
+const MOST_RUN_MS = 12_000
+
 /** A case as its file has it: `steps`, and what its suite knows besides (`function`). */
 export interface ReplayCase {
   readonly id: string
@@ -37,6 +40,8 @@ export const checkProperty = async <Ts>(
   const details = await fc.check(property, {
     seed: context.seed,
     numRuns: runs,
+    // A run that hangs is a failure of its own, and not what the time-limit would cut short without a word.
+    timeout: Math.min(MOST_RUN_MS, withinMs / 2),
     interruptAfterTimeLimit: withinMs,
     endOnFailure: false
   })

@@ -55,6 +55,10 @@ const variables = (settings: ProcessOptions["settings"]): Record<string, string>
     Object.entries(settings).map(([name, value]) => [`FUNCTIONS_${name.toUpperCase()}`, String(value)])
   )
 
+/** The caller's environment without settings of a server of his own, such as its data folder. */
+const withoutSettings = (all: NodeJS.ProcessEnv): NodeJS.ProcessEnv =>
+  Object.fromEntries(Object.entries(all).filter(([name]) => !name.startsWith("FUNCTIONS_")))
+
 /** A server that the suite started: in a process group of its own, on a place of its own. */
 export class ServerProcess {
   readonly place: Place
@@ -72,7 +76,7 @@ export class ServerProcess {
     this.#child = spawn("/bin/sh", ["-c", `exec ${line}`], {
       detached: true,
       stdio: ["ignore", "pipe", "pipe"],
-      env: { ...process.env, ...variables(settings), ...env }
+      env: { ...withoutSettings(process.env), ...variables(settings), ...env }
     })
     if (this.#child.pid === undefined) throw new Error("/bin/sh could not be started")
     this.pid = this.#child.pid
