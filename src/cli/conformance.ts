@@ -1,7 +1,9 @@
 import { Effect } from "effect"
+import { createRequire } from "node:module"
 import { type ExitCode, silent } from "./CliFailure.ts"
 import type { CommandSpec } from "./CommandLine.ts"
 
+const load = createRequire(import.meta.url)
 const PATH = "bunbase conformance"
 const COMMANDS = "../../conformance/cli/commands.ts"
 const HELP = "../../conformance/cli/help.ts"
@@ -17,8 +19,8 @@ export const conformance: CommandSpec = {
   own: {
     // Loaded when it is asked for: no other command is to wait for the suite, or need it.
     help: () => {
-      const { commands } = import.meta.require(COMMANDS) as typeof import("../../conformance/cli/commands.ts")
-      const { programHelp } = import.meta.require(HELP) as typeof import("../../conformance/cli/help.ts")
+      const { commands } = load(COMMANDS) as typeof import("../../conformance/cli/commands.ts")
+      const { programHelp } = load(HELP) as typeof import("../../conformance/cli/help.ts")
       return programHelp(PATH, commands)
     }
   },

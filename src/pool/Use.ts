@@ -34,6 +34,7 @@ export class Use {
   #counted = false
   #over = false
   #disarm: (() => void) | null = null
+  #disarmLate: (() => void) | null = null
 
   constructor(workerId: WorkerId, coldStart: boolean, worker: Worker, occupied: Occupied, owner: UseOwner) {
     this.workerId = workerId
@@ -83,9 +84,9 @@ export class Use {
     session.cancel(this.wireId, "deadline")
     session.ping(() => (alive = true))
     condemn(this.workerId, "late")
-    this.#disarm?.()
-    this.#disarm = clock.after(graceMs, () => {
-      this.#disarm = null
+    // Beside the grace of a cancel that came before: the deadline gives nobody more time.
+    this.#disarmLate = clock.after(graceMs, () => {
+      this.#disarmLate = null
       if (alive) endIfUnwanted(this.workerId)
       else this.#worker.kill()
     })
@@ -95,7 +96,9 @@ export class Use {
   over(): void {
     this.#over = true
     this.#disarm?.()
+    this.#disarmLate?.()
     this.#disarm = null
+    this.#disarmLate = null
     if (this.#counted) this.#occupied.unwanted -= 1
   }
 

@@ -64,6 +64,15 @@ describe("a worker whose caller went away, and that goes on (R-10)", () => {
     expect(service.workers.last.heard.map(({ type }) => type)).toEqual(["invoke"])
   })
 
+  it("gets no second grace from a deadline that passes within the first", async () => {
+    open({ answersPing: false })
+    const call = service.call(targetOf({ limits: { timeout_seconds: GRACE_MS / 2 / 1000 } }), { id: "a" })
+    const worker = await has("a")
+    call.cancel()
+    await service.after(GRACE_MS + 1)
+    expect(worker.kills).toBe(1)
+  })
+
   it("is spared when it answers within the grace", async () => {
     open()
     const call = service.call(targetOf(), { id: "a" })
