@@ -81,7 +81,10 @@ describe.each(nativeRuntime)("the URL of an invocation on %s", (runtime) => {
   // encoded labels are named, not made up: the two parsers' Unicode tables differ, and so does one rule (docs/quickjs-ng.md)
   const label = fc.oneof(
     { arbitrary: fc.stringMatching(/^(?:[a-z0-9][a-z0-9-]{0,6}|0x[0-9a-f]|[A-Z][a-z]|)$/), weight: 4 },
-    { arbitrary: fc.constantFrom("xn--", "xn--a", "xn--0", "xn--zzzz", "xn--bcher-kva", "XN--BCHER-KVA"), weight: 1 }
+    {
+      arbitrary: fc.constantFrom("xn--", "xn--a", "xn--0", "xn--zzzz", "xn--bcher-kva", "XN--BCHER-KVA"),
+      weight: 1
+    }
   )
   const host = fc.oneof(
     fc.constantFrom(
