@@ -19,6 +19,7 @@ const wordsOf = (trait: string): string =>
   ({
     own: "--cmd",
     pid: "--cmd or --pid",
+    "worker-pid": "--cmd, or --pid and bun",
     http: "HTTP",
     socket: "the socket",
     logs: "log files that can be read",

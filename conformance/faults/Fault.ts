@@ -14,8 +14,8 @@ export interface Fault {
   readonly promise: string
   readonly requirements: ReadonlyArray<string>
   /**
-   * What it takes: `own` (a server that the suite starts, with --cmd), `pid` (one that it may signal), `http`, `socket`, `logs`,
-   * `scripted-worker`, a runtime. Without it the fault is not applicable.
+   * What it takes: `own` (a server that the suite starts, with --cmd), `pid` (one that it may signal), `worker-pid` (one
+   * whose workers it may signal), `http`, `socket`, `logs`, `scripted-worker`, a runtime. Without it the fault is not applicable.
    */
   readonly traits?: ReadonlyArray<string>
   readonly timeoutMs?: number

@@ -1,10 +1,10 @@
-import { CaseFailure } from "../model/Case.ts"
 import type { Bench, OwnServer } from "../server/Bench.ts"
 import type { Door, Fn } from "../server/Door.ts"
 import { expectOutcome, type Outcome, who, call } from "../server/guarantees/calls.ts"
 import { pause } from "../server/guarantees/timing.ts"
 import type { OwnOptions } from "../server/ServerTarget.ts"
-import { cpuTicks, descendants, type ProcessEntry } from "../server/target/processTable.ts"
+import type { ProcessEntry } from "../server/target/processTable.ts"
+import { TELL_THEIR_PID, workerOf } from "./workerOf.ts"
 
 /** Where a fault plays: on a server of its own where the suite may start one, else on the one that was named. */
 export class Stage {
@@ -19,10 +19,28 @@ export class Stage {
     return this.bench.target.runtimes
   }
 
+  /** Whether the suite starts the servers that faults are for. */
+  get #isOwn(): boolean {
+    return this.bench.target.options.cmd !== null
+  }
+
+  /** The runtimes whose workers may be sent signals: where the server is not the suite's own, those that say who they are. */
+  get signalledRuntimes(): ReadonlyArray<string> {
+    const signalled = this.runtimes.filter((name) => this.#isOwn || TELL_THEIR_PID.includes(name))
+    const left = this.runtimes.filter((name) => !signalled.includes(name))
+    if (left.length > 0)
+      this.saw(`not played on ${left.join(", ")}, whose workers do not tell which process they are`)
+    return signalled
+  }
+
+  /** The process of a function's one worker. */
+  workerOf(fn: Fn): Promise<ProcessEntry> {
+    return workerOf(fn, this.#isOwn)
+  }
+
   /** The server that the fault is for. */
   async server(): Promise<Door> {
-    const { cmd } = this.bench.target.options
-    this.#door ??= cmd === null ? this.bench.server : await this.bench.own()
+    this.#door ??= this.#isOwn ? await this.bench.own() : this.bench.server
     return this.#door
   }
 
@@ -76,33 +94,4 @@ export class Stage {
     this.saw(`another client had ${served} answers meanwhile, the slowest after ${slowest.toFixed(0)} ms`)
     return value
   }
-}
-
-/**
- * The process of a function's one worker: the one below the server that computes while the function does. On a server that was
- * named nothing else is signalled.
- */
-export const workerOf = async (fn: Fn): Promise<ProcessEntry> => {
-  const { pid } = fn.door
-  let seen: ReadonlyArray<string> = []
-  for (let attempt = 0; attempt < 6; attempt += 1) {
-    const before = new Map(descendants(pid).map((entry) => [entry.pid, cpuTicks(entry.pid)]))
-    const { pid: told } = await who(fn, "/do/spin?ms=500")
-    const after = descendants(pid)
-    if (told !== null) {
-      const found = after.find((entry) => entry.pid === told)
-      if (found !== undefined) return found
-    }
-    const grown = after
-      .map((entry) => ({ entry, ticks: cpuTicks(entry.pid) - (before.get(entry.pid) ?? 0) }))
-      .toSorted((a, b) => b.ticks - a.ticks)
-    const [first, second] = grown
-    seen = grown.slice(0, 3).map(({ entry, ticks }) => `${entry.pid}: ${ticks}`)
-    // 500 ms are 50 ticks where there is a processor to spare; whoever else computes has far less
-    if (first !== undefined && first.ticks >= 8 && first.ticks >= 3 * (second?.ticks ?? 0)) return first.entry
-  }
-  throw new CaseFailure("the worker's process was not found below the server", {
-    expected: "one process that has used 80 ms at least, and thrice what any other has",
-    observed: `ticks of 10 ms by process: ${seen.join(", ")}`
-  })
 }

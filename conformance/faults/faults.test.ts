@@ -44,7 +44,17 @@ describe("the catalogue", () => {
   })
 
   it("says of each what it needs, in words that the suite knows", () => {
-    const known = ["own", "pid", "http", "socket", "logs", "scripted-worker", "bun", "quickjs-ng"]
+    const known = [
+      "own",
+      "pid",
+      "worker-pid",
+      "http",
+      "socket",
+      "logs",
+      "scripted-worker",
+      "bun",
+      "quickjs-ng"
+    ]
     expect(catalogue.flatMap(({ traits = [] }) => traits).filter((trait) => !known.includes(trait))).toEqual(
       []
     )

@@ -4,6 +4,7 @@ import { type ServerTarget, startTarget } from "../server/ServerTarget.ts"
 import { processOf } from "../server/target/processTable.ts"
 import { catalogue } from "./catalogue.ts"
 import { faultCase } from "./Fault.ts"
+import { TELL_THEIR_PID } from "./workerOf.ts"
 
 /** `bunbase conformance faults --run` */
 export const faultsSuite = async (options: ServerOptions): Promise<Suite<ServerTarget>> => {
@@ -20,14 +21,23 @@ export const faultsSuite = async (options: ServerOptions): Promise<Suite<ServerT
       const started = await startTarget(options, context)
       const { facts } = started
       const maySignal = cmd !== null || pid !== null
+      const knowsWorkers = cmd !== null || options.runtimes.some((name) => TELL_THEIR_PID.includes(name))
+      const whyNoPid = "give --pid of the server, which is then sent signals, it and its workers"
       return {
         ...started,
         facts: {
           ...facts,
-          traits: maySignal ? [...facts.traits, "pid"] : facts.traits,
+          traits: [
+            ...facts.traits,
+            ...(maySignal ? ["pid"] : []),
+            ...(maySignal && knowsWorkers ? ["worker-pid"] : [])
+          ],
           whyNot: {
             ...facts.whyNot,
-            pid: "give --pid of the server, which is then sent signals, it and its workers"
+            pid: whyNoPid,
+            "worker-pid": maySignal
+              ? `workers of ${options.runtimes.join(", ")} do not tell which process they are, and no other may be meant: give --cmd`
+              : whyNoPid
           }
         }
       }

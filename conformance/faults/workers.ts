@@ -12,7 +12,7 @@ import { livingChildren } from "../server/guarantees/workers.ts"
 import { scriptBundle } from "../server/scripted/ScriptedWorker.ts"
 import { isAlive } from "../server/target/processTable.ts"
 import type { Fault } from "./Fault.ts"
-import { type Stage, workerOf } from "./Stage.ts"
+import type { Stage } from "./Stage.ts"
 
 const CRASH = { status: 502, code: "FN_004" } as const
 
@@ -41,13 +41,13 @@ const killed: Fault = {
   promise:
     "its invocations get FN_004 (502), others go on, the next call has another worker, no zombie is left",
   requirements: ["GR-010", "GR-020", "GR-021", "GR-022"],
-  traits: ["pid"],
+  traits: ["worker-pid"],
   play: async (stage) => {
     const server = await stage.server()
-    for (const runtime of stage.runtimes) {
+    for (const runtime of stage.signalledRuntimes) {
       const other = await server.fn({ runtime })
       const fn = await server.fn({ runtime, concurrency: 6, max_workers: 1 })
-      const worker = await workerOf(fn)
+      const worker = await stage.workerOf(fn)
       const { worker: mark } = await who(fn)
       const goesOn = call(other, "/do/sleep?ms=1000")
       const { calls } = await inFlight(fn)
@@ -65,12 +65,12 @@ const stopped: Fault = {
   what: "A worker is stopped by SIGSTOP while it has an invocation with a deadline of one second",
   promise: "FN_002 (504) at its deadline, and not before; the worker is killed, the next call has another",
   requirements: ["GR-012", "GR-013", "GR-015", "GR-017", "GR-018"],
-  traits: ["pid"],
+  traits: ["worker-pid"],
   play: async (stage) => {
     const server = await stage.server()
-    for (const runtime of stage.runtimes) {
+    for (const runtime of stage.signalledRuntimes) {
       const fn = await server.fn({ runtime, concurrency: 4, max_workers: 1, timeout_seconds: 1 })
-      const worker = await workerOf(fn)
+      const worker = await stage.workerOf(fn)
       const { worker: mark } = await who(fn)
       process.kill(worker.pid, "SIGSTOP")
       const { lateMs, value } = await withLateness(() => many(3, () => timed(() => call(fn))))
@@ -276,7 +276,7 @@ const forkServer: Fault = {
   play: async (stage) => {
     const server = await stage.own()
     const fn = await server.fn({ runtime: "quickjs-ng", max_workers: 2 })
-    const worker = await workerOf(fn)
+    const worker = await stage.workerOf(fn)
     const running = call(fn, "/do/sleep?ms=800")
     await fn.untilShown("it runs", ({ workers }) => workers.busy === 1)
     const others = livingChildren(server).filter(({ pid }) => pid !== worker.pid)

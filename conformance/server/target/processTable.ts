@@ -48,6 +48,16 @@ export const isAlive = ({ pid, startedAt }: ProcessEntry): boolean => {
 
 export const processOf = entryOf
 
+/** The number that a process has for itself, in the innermost of its namespaces; null where it is gone. */
+export const ownNumber = (pid: number): number | null => {
+  try {
+    const numbers = /^NSpid:\s+(.*)$/m.exec(readFileSync(`/proc/${pid}/status`, "latin1"))?.[1]
+    return Number(numbers?.trim().split(/\s+/).at(-1) ?? pid)
+  } catch {
+    return null
+  }
+}
+
 /** Open descriptors of a process. */
 export const descriptorCount = (pid: number): number => readdirSync(`/proc/${pid}/fd`).length
 
