@@ -3,7 +3,7 @@ import { once } from "node:events"
 import { existsSync } from "node:fs"
 import { describe, expect, it } from "vitest"
 import { CaseFailure } from "./model/Case.ts"
-import type { CaseResult, RunResult } from "./model/Result.ts"
+import { type CaseResult, faultsOf, type RunResult } from "./model/Result.ts"
 import { type Suite, TargetUnusable } from "./model/Suite.ts"
 import { isRunning } from "./ProcessGroups.ts"
 import { type Progress, type RunOptions, runSuite, seedOf } from "./Runner.ts"
@@ -254,13 +254,56 @@ describe("the runner", () => {
       ["WP-001", "untested", "its case failed for another requirement"],
       ["WP-002", "failed"],
       ["WP-003", "not-applicable", "the target has no cancel"],
-      ["WP-004", "not-applicable", "the target has no own"]
+      ["WP-004", "untested", "no case of it is for this target: the target has no own"]
     ])
     expect((await statuses([fakeCase("a/x")], "1.0")).at(-1)).toEqual([
       "WP-004",
       "not-applicable",
       "it came with 1.1; the target speaks 1.0"
     ])
+  })
+
+  it("says of a requirement that binds, and whose cases are not for the target, that it is untested", async () => {
+    const cases = [
+      fakeCase("a/x", () => {}, { needs: { features: ["ping"] } }),
+      fakeCase("a/y", () => {}, { needs: { javascript: true } }),
+      fakeCase("a/z", () => {}, { requirements: ["WP-002"], needs: { traits: ["own"] } })
+    ]
+    const facts = { javascript: false, whyNot: { own: "give --cmd" } }
+    const result = await run(fakeSuite(cases, { facts }))
+    expect(result.requirements.slice(0, 2)).toMatchObject([
+      {
+        status: "untested",
+        reason: "no case of it is for this target: the target has no ping; needs functions in JavaScript"
+      },
+      // what another command line would give
+      { status: "unchecked", reason: "the target has no own: give --cmd" }
+    ])
+    expect(faultsOf(result)).toEqual([
+      "untested MUST: WP-001",
+      "1 MUST was not checked here (--partial where that is meant)"
+    ])
+    const partial = await run(fakeSuite(cases, { facts }), { partial: true })
+    expect(faultsOf(partial)).toEqual(["untested MUST: WP-001"])
+  })
+
+  it("tells failed expectations from what came over a case", async () => {
+    const result = await run(
+      fakeSuite([
+        fakeCase("a/expects", () => {
+          throw new CaseFailure("no")
+        }),
+        fakeCase("a/throws", () => {
+          throw new RangeError("of its own")
+        }),
+        fakeCase("a/dead", () => {
+          throw new TargetUnusable("it died at once")
+        }),
+        fakeCase("a/hangs", () => new Promise<void>(() => {}), { timeoutMs: 20 })
+      ])
+    )
+    const causes = result.cases.map(({ verdict }) => (verdict._tag === "Failed" ? verdict.cause : "none"))
+    expect(causes).toEqual([undefined, "error", "error", "time"])
   })
 
   it("reports what there is when it is interrupted, and ends what runs", async () => {

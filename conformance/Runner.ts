@@ -29,6 +29,8 @@ export interface RunOptions {
   readonly timeoutFactor: number
   /** The column's heading; null: the suite's title. */
   readonly name: string | null
+  /** Requirements that the flags keep from being checked are no fault. */
+  readonly partial?: boolean
   /** Ctrl-C: what runs is ended, and what there is is reported. */
   readonly interrupt: AbortSignal
   readonly progress: Progress
@@ -84,6 +86,7 @@ export const runSuite = async <Target>(
       about: started.about,
       chosen: selection.cases.length,
       available: suite.cases.length,
+      ...(options.partial === true ? { partial: true } : {}),
       interrupted: options.interrupt.aborted,
       problems: [...problems, ...(options.problems ?? [])],
       cases: boundedTranscripts(cases),
@@ -224,7 +227,7 @@ const runCase = async <Target>(
     transcript.add("note", bound.reason())
     const hasEnded = await settled(running, groups, options.graceMs)
     const message = hasEnded ? bound.reason() : `${bound.reason()}, and did not end when it was told to`
-    return resultOf(failed(new CaseFailure(message), transcript))
+    return resultOf({ _tag: "Failed", message, cause: "time", transcript: transcript.lines() })
   } catch (error) {
     return resultOf(failed(error, transcript))
   } finally {
@@ -252,9 +255,10 @@ const after = (ms: number): Promise<false> =>
 const failed = (error: unknown, transcript: Transcript): Verdict => {
   const lines = { transcript: transcript.lines() }
   if (error instanceof TargetUnusable) {
-    return { _tag: "Failed", message: [error.message, ...error.details].join("\n"), ...lines }
+    return { _tag: "Failed", message: [error.message, ...error.details].join("\n"), cause: "error", ...lines }
   }
-  if (!(error instanceof CaseFailure)) return { _tag: "Failed", message: wordsOf(error), ...lines }
+  if (!(error instanceof CaseFailure))
+    return { _tag: "Failed", message: wordsOf(error), cause: "error", ...lines }
   const { expected, message, observed, requirements } = error
   return {
     _tag: "Failed",

@@ -103,6 +103,30 @@ describe("bunbase conformance", () => {
     expect((await conformance([...worker, "--id", "WP-001"], fakeSuite([]))).code).toBe(1)
   })
 
+  it("ends with 1 where the flags kept a MUST of a server from being checked, unless that is meant", async () => {
+    const needy = fakeSuite(
+      [
+        fakeCase("host/late", undefined, { requirements: ["WP-001"], needs: { traits: ["scripted-worker"] } })
+      ],
+      { facts: { whyNot: { "scripted-worker": "give --cmd and --scripted-worker" } } }
+    )
+    const server = ["server", "--url", "http://127.0.0.1:1"]
+    const words =
+      "1 MUST not checked here: the target has no scripted-worker: give --cmd and --scripted-worker: WP-001\n"
+    const all = await conformance(server, needy)
+    expect(all.code).toBe(1)
+    expect(all.out).toContain(words)
+    expect(all.out).toContain("MUSTs covered: 0 of the 1 that bind the target\n")
+    const json = join(folder, "run.json")
+    const part = await conformance([...server, "--partial", "--json", json], needy)
+    expect(part.code).toBe(0)
+    expect(part.out).toContain(words)
+    const run = await readRun(json)
+    expect([run.partial, run.requirements[0]?.status]).toEqual([true, "unchecked"])
+    expect((await conformance(["report", json])).code).toBe(0)
+    expect((await conformance([...worker, "--partial"])).err).toContain("has no flag --partial")
+  })
+
   it("hands the flags to the suite", async () => {
     const flags = ["--runtime", "other", "--functions", "/functions", "--extension=py", "--protocol", "1.0"]
     const more = [

@@ -151,7 +151,8 @@ const runFaults = async (parsed: Parsed, surroundings: Surroundings): Promise<nu
   const options = readServerOptions(parsed, await surroundings.suites.requirements())
   parsed.done()
   const suite = await surroundings.suites.faults(options)
-  const chosen = { ...flags, filters: { ids, areas: [], levels: [] } }
+  // faults answer for no whole
+  const chosen = { ...flags, partial: true, filters: { ids, areas: [], levels: [] } }
   return await runTarget(suite, options.requirements, chosen, surroundings)
 }
 
@@ -185,6 +186,7 @@ const runTarget = async (
       jobs: flags.jobs,
       timeoutFactor: flags.timeoutFactor,
       name: flags.name,
+      partial: flags.partial,
       interrupt: signals.interrupt,
       progress: progress ?? silentProgress,
       problems

@@ -1,12 +1,12 @@
 import type { Case } from "./model/Case.ts"
 import type { Requirement } from "./model/Requirement.ts"
 import type { CaseResult, RequirementResult } from "./model/Result.ts"
-import { type TargetFacts, whyNotBound } from "./model/Suite.ts"
+import { type TargetFacts, whyNotBound, whyOutOfReach } from "./model/Suite.ts"
 
 /** What a run says of each requirement that it answers for. */
 export const requirementResults = (
   requirements: ReadonlyArray<Requirement>,
-  cases: ReadonlyArray<Pick<Case<never>, "id" | "requirements">>,
+  cases: ReadonlyArray<Pick<Case<never>, "id" | "requirements" | "needs">>,
   results: ReadonlyMap<string, CaseResult>,
   facts: TargetFacts
 ): ReadonlyArray<RequirementResult> => {
@@ -19,6 +19,7 @@ export const requirementResults = (
       checking.set(requirement, [...(checking.get(requirement) ?? []), id])
     }
   }
+  const outOfReach = new Map(cases.map(({ id, needs }) => [id, whyOutOfReach(needs, facts)]))
   return requirements.map((requirement) => {
     const ids = checking.get(requirement.id) ?? []
     const { id, title, level, text, area, file, line } = requirement
@@ -31,7 +32,7 @@ export const requirementResults = (
       file,
       line,
       cases: ids,
-      ...statusOf(requirement, ids, results, facts)
+      ...statusOf(requirement, ids, results, outOfReach, facts)
     }
   })
 }
@@ -40,6 +41,7 @@ const statusOf = (
   requirement: Requirement,
   ids: ReadonlyArray<string>,
   results: ReadonlyMap<string, CaseResult>,
+  outOfReach: ReadonlyMap<string, string | null>,
   facts: TargetFacts
 ): Pick<RequirementResult, "status" | "reason"> => {
   const why = whyNotBound(requirement, facts)
@@ -51,6 +53,12 @@ const statusOf = (
   if (verdicts.some(({ _tag }) => _tag === "Passed")) return { status: "passed" }
   if (failures.length > 0) return { status: "untested", reason: "its case failed for another requirement" }
   if (verdicts.length < ids.length) return { status: "untested", reason: "its cases were not run" }
+  // it binds the target, and yet no case is for it: that is never green by itself
+  const toGive = ids.flatMap((id) => outOfReach.get(id) ?? [])
+  if (toGive.length > 0) return { status: "unchecked", reason: [...new Set(toGive)].join("; ") }
   const reasons = verdicts.flatMap((verdict) => (verdict._tag === "NotApplicable" ? [verdict.reason] : []))
-  return { status: "not-applicable", reason: [...new Set(reasons)].join("; ") }
+  return {
+    status: "untested",
+    reason: `no case of it is for this target: ${[...new Set(reasons)].join("; ")}`
+  }
 }

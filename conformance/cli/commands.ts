@@ -147,13 +147,24 @@ export const server: Command = {
   summary: "test a server by HTTP and by its socket: one that the suite starts, or one that runs",
   details: [
     "The command has the placeholders {data}, {socket} and {port}. With --url and --socket a server is tested that runs " +
-      "already; what would end it or needs a fresh one is not tested then. It registers functions of its own names."
+      "already; what would end it or needs a fresh one is not tested then. It registers functions of its own names.",
+    "A MUST that these flags keep from being checked makes the run red, unless --partial says that this is meant. To check all, " +
+      "give --cmd and --scripted-worker."
   ],
   files: null,
-  flags: [...target, ...TARGET_OPTIONS, ...run],
+  flags: [
+    ...target,
+    ...TARGET_OPTIONS,
+    {
+      name: "partial",
+      value: null,
+      description: "Not all is to be checked: MUSTs that these flags leave unchecked make the run not red."
+    },
+    ...run
+  ],
   examples: [
-    'bunbase conformance server --cmd "bin/bunbase serve --data-dir {data} --socket {socket} --http-port {port}"',
-    "bunbase conformance server --url http://127.0.0.1:8080 --socket /tmp/functions.sock --level MUST"
+    'bunbase conformance server --cmd "./server {data} {socket} {port}" --scripted-worker "--worker {worker}"',
+    "bunbase conformance server --url http://127.0.0.1:8080 --socket /tmp/functions.sock --partial"
   ]
 }
 

@@ -17,6 +17,8 @@ export interface RunFlags {
   readonly junit: string | null
   readonly html: string | null
   readonly quiet: boolean
+  /** `--partial`: what the flags leave unchecked is meant to be. */
+  readonly partial: boolean
 }
 
 export const readFilters = (parsed: Parsed): Filters => ({
@@ -68,7 +70,8 @@ export const readRunFlags = (parsed: Parsed): RunFlags => ({
   json: parsed.text("json"),
   junit: parsed.text("junit"),
   html: parsed.text("html"),
-  quiet: parsed.has("quiet")
+  quiet: parsed.has("quiet"),
+  partial: parsed.has("partial")
 })
 
 export const FUNCTIONS = fileURLToPath(new URL("../../fixtures/functions/conformance", import.meta.url))

@@ -4,6 +4,7 @@ import { isAbsolute, relative } from "node:path"
 import { fileURLToPath } from "node:url"
 import type { Case, Needs } from "../model/Case.ts"
 import type { Requirement } from "../model/Requirement.ts"
+import { WORKER_FEATURES } from "../model/Suite.ts"
 import { didYouMean } from "../nearest.ts"
 import { CaseFileErrors, type Mistake, type Place, showPlace } from "./Mistakes.ts"
 import { decodeValue } from "./schemaMistakes.ts"
@@ -44,8 +45,7 @@ const Millis = Schema.Int.pipe(
   Schema.between(1, MOST_MS, { message: () => `use milliseconds from 1 to ${MOST_MS}` })
 )
 
-/** What a case may need of a worker, and of a server: a name that is in no list would make it not applicable for ever. */
-const FEATURES = ["concurrency", "cancel", "ping", "load", "call", "fork"] as const
+/** What a case may need of a server, as of a worker its features: a name that is in no list would be had by nobody, ever. */
 const TRAITS = [
   "own",
   "local",
@@ -60,7 +60,7 @@ const TRAITS = [
 ] as const
 
 const NeedsSchema = Schema.Struct({
-  features: optional(Schema.Array(Schema.Literal(...FEATURES))),
+  features: optional(Schema.Array(Schema.Literal(...WORKER_FEATURES))),
   javascript: optional(Schema.Boolean),
   protocol: optional(Schema.Literal("1.0", "1.1")),
   traits: optional(Schema.Array(Schema.Literal(...TRAITS)))

@@ -10,6 +10,11 @@ export type Verdict =
       readonly observed?: string
       /** What is violated, where it is known: the case's other requirements have not failed, but are not shown to hold. */
       readonly requirements?: ReadonlyArray<string>
+      /**
+       * Where it is no expectation that failed: the case's own bound was over (`time`), or it threw what it did not mean to
+       * (`error`), which may be the suite's fault.
+       */
+      readonly cause?: "time" | "error"
       readonly transcript: ReadonlyArray<TranscriptLine>
     }
   /** The target is not bound by what the case checks; never for a prerequisite that is missing: that is a failure. */
@@ -30,10 +35,10 @@ export interface CaseResult {
 
 /**
  * What the run says of a requirement: `failed` where a case that names it failed, else `passed` where one passed. `untested`: it
- * binds the target, and no case checks it (or none was run). `not-applicable`: it does not bind the target, or its cases need
- * what the target lacks.
+ * binds the target, and no case has checked it: there is none, or none for such a target. `unchecked`: it binds the target, and
+ * its cases need what the flags do not give the suite. `not-applicable`: it does not bind the target.
  */
-export type RequirementStatus = "passed" | "failed" | "untested" | "not-applicable"
+export type RequirementStatus = "passed" | "failed" | "untested" | "unchecked" | "not-applicable"
 
 export interface RequirementResult {
   readonly id: string
@@ -44,7 +49,7 @@ export interface RequirementResult {
   readonly file: string
   readonly line: number
   readonly status: RequirementStatus
-  /** Why it is untested or not applicable. */
+  /** Why it is untested, unchecked or not applicable. */
   readonly reason?: string
   /** Ids of the cases of this run that name it. */
   readonly cases: ReadonlyArray<string>
@@ -67,6 +72,8 @@ export interface RunResult {
   readonly chosen: number
   /** Cases that the suite has. */
   readonly available: number
+  /** It was not meant to check everything that binds the target (`--partial`, and faults): what is unchecked is no fault. */
+  readonly partial?: boolean
   /** The run was ended early. */
   readonly interrupted: boolean
   /** What went wrong beside the cases, such as a target that could not be ended. Each makes the run fail. */
@@ -76,13 +83,23 @@ export interface RunResult {
   readonly requirements: ReadonlyArray<RequirementResult>
 }
 
+/** The MUSTs that the flags kept from being checked. */
+export const uncheckedMusts = ({ requirements }: RunResult): ReadonlyArray<RequirementResult> =>
+  requirements.filter(({ level, status }) => level === "MUST" && status === "unchecked")
+
 /** Why the run is not green, in words; empty where it is. */
 export const faultsOf = (run: RunResult): ReadonlyArray<string> => {
   const failed = run.cases.filter(({ verdict }) => verdict._tag === "Failed").length
   const untested = run.requirements.filter(({ level, status }) => level === "MUST" && status === "untested")
+  const unchecked = run.partial === true ? 0 : uncheckedMusts(run).length
   return [
     ...(failed === 0 ? [] : [failed === 1 ? "1 case failed" : `${failed} cases failed`]),
     ...(untested.length === 0 ? [] : [`untested MUST: ${untested.map(({ id }) => id).join(", ")}`]),
+    ...(unchecked === 0
+      ? []
+      : [
+          `${unchecked === 1 ? "1 MUST was" : `${unchecked} MUSTs were`} not checked here (--partial where that is meant)`
+        ]),
     ...run.problems,
     ...(run.interrupted ? ["the run was interrupted"] : [])
   ]

@@ -1,5 +1,8 @@
-import type { Case } from "./Case.ts"
+import type { Case, Needs } from "./Case.ts"
 import type { Requirement, Role } from "./Requirement.ts"
+
+/** The features that the worker protocol has. */
+export const WORKER_FEATURES = ["concurrency", "cancel", "ping", "load", "call", "fork"] as const
 
 /** What decides whether a requirement or a case is for this target: from the flags, and from what the target announced. */
 export interface TargetFacts {
@@ -13,7 +16,10 @@ export interface TargetFacts {
   readonly features: ReadonlyArray<string>
   /** A server: what it has (`bun`, `quickjs-ng`, `http`, `socket`), and what the user lets the suite do (`own`, …). */
   readonly traits: ReadonlyArray<string>
-  /** Why it lacks a feature or trait, where there is more to say than that: `own`: `give --cmd instead of --url`. */
+  /**
+   * How to give the suite a trait that it lacks, for those that another command line gives: `own`: `give --cmd instead of --url`.
+   * What is not checked for want of one of these is not the target's choice.
+   */
   readonly whyNot?: Readonly<Record<string, string>>
 }
 
@@ -103,6 +109,12 @@ export const whyNotApplicable = (
     return requirement === undefined ? null : whyNotBound(requirement, facts)
   })
   return reasons.includes(null) ? null : (reasons[0] ?? null)
+}
+
+/** What the command line would have to give the suite for a case; null where it is not that what keeps it from being run. */
+export const whyOutOfReach = ({ traits = [] }: Needs, facts: TargetFacts): string | null => {
+  const lacking = traits.filter((trait) => facts.whyNot?.[trait] !== undefined)
+  return lacking.flatMap((trait) => whyLacking(trait, facts) ?? [])[0] ?? null
 }
 
 const whyLacking = (name: string, facts: TargetFacts): string | null => {

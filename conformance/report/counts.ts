@@ -11,6 +11,7 @@ export const countRequirements = (requirements: ReadonlyArray<RequirementResult>
     passed: of("passed"),
     failed: of("failed"),
     untested: of("untested"),
+    unchecked: of("unchecked"),
     "not-applicable": of("not-applicable")
   }
 }
@@ -39,7 +40,8 @@ export const countMusts = (run: RunResult): { readonly binding: number; readonly
   const musts = run.requirements.filter(
     ({ level, status }) => level === "MUST" && status !== "not-applicable"
   )
-  return { binding: musts.length, covered: musts.filter(({ status }) => status !== "untested").length }
+  const covered = musts.filter(({ status }) => status === "passed" || status === "failed")
+  return { binding: musts.length, covered: covered.length }
 }
 
 /** In the order in which they first come. */

@@ -45,6 +45,7 @@ requirements by talking to the target as any other program would. Open a row to 
 <span class="badge passed">✓ pass</span> a case checked it and all such cases passed ·
 <span class="badge failed">✗ fail</span> a case saw it violated ·
 <span class="badge untested">? untested</span> it binds the target, and no case has shown that it holds ·
+<span class="badge unchecked">? unchecked</span> it binds the target, and the flags did not let the suite check it ·
 <span class="badge not-applicable">– n.a.</span> it does not bind the target; the reason stands beside it ·
 no mark: it is not for this kind of target, or was not chosen.</p>`
 
@@ -52,6 +53,7 @@ const WORDS: Readonly<Record<RequirementStatus, string>> = {
   passed: "✓ pass",
   failed: "✗ fail",
   untested: "? untested",
+  unchecked: "? unchecked",
   "not-applicable": "– n.a."
 }
 
@@ -71,7 +73,7 @@ const card = (run: RunResult, heading: string): string => {
     ...about,
     [
       "requirements",
-      `${requirements.passed} pass, ${requirements.failed} fail, ${requirements.untested} untested, ${requirements["not-applicable"]} n.a.`
+      `${requirements.passed} pass, ${requirements.failed} fail, ${requirements.untested} untested, ${requirements.unchecked} unchecked, ${requirements["not-applicable"]} n.a.`
     ],
     ["MUSTs", `${musts.covered} of the ${musts.binding} that bind it are covered`],
     ["cases", `${cases.passed} passed, ${cases.failed} failed, ${cases.notApplicable} n.a.${chosen}`],

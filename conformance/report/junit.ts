@@ -1,10 +1,11 @@
-import type { CaseResult, RequirementResult, RunResult } from "../model/Result.ts"
+import { type CaseResult, type RequirementResult, type RunResult, uncheckedMusts } from "../model/Result.ts"
 import { countCases } from "./counts.ts"
 import { escape, escapeAttribute } from "./escape.ts"
 
 /**
  * JUnit XML of one or several runs, a `testsuite` each. Cases that are not applicable are skipped, with the reason; a MUST that
- * no case checks, and what went wrong beside the cases, are tests that failed.
+ * no case has checked, and what went wrong beside the cases, are tests that failed. With `--partial` a MUST that the flags kept
+ * from being checked is skipped.
  */
 export const junitReport = (runs: ReadonlyArray<RunResult>): string => {
   const suites = runs.map(suiteOf)
@@ -31,8 +32,14 @@ interface SuiteXml {
 const suiteOf = (run: RunResult): SuiteXml => {
   const counts = countCases(run)
   const untested = run.requirements.filter(({ level, status }) => level === "MUST" && status === "untested")
-  const more = untested.length + run.problems.length + (run.interrupted ? 1 : 0)
-  const suite = { tests: counts.all + more, failures: counts.failed + more, skipped: counts.notApplicable }
+  const unchecked = uncheckedMusts(run)
+  const left = run.partial === true ? unchecked.length : 0
+  const more = untested.length + (unchecked.length - left) + run.problems.length + (run.interrupted ? 1 : 0)
+  const suite = {
+    tests: counts.all + left + more,
+    failures: counts.failed + more,
+    skipped: counts.notApplicable + left
+  }
   const attributes = attributesOf({
     name: `${run.suite} (${run.target})`,
     ...suite,
@@ -51,7 +58,10 @@ const suiteOf = (run: RunResult): SuiteXml => {
       ),
       "    </properties>\n",
       ...run.cases.map((result) => caseXml(run, result)),
-      ...untested.map((requirement) => untestedXml(run, requirement)),
+      ...untested.map((one) =>
+        requirementXml(run, one, failureXml(`${one.id} is untested: ${one.reason ?? ""}`, one.text))
+      ),
+      ...unchecked.map((one) => requirementXml(run, one, uncheckedXml(run, one))),
       ...run.problems.map((problem) => problemXml(run, problem)),
       ...(run.interrupted ? [problemXml(run, "the run was interrupted")] : []),
       "  </testsuite>\n"
@@ -87,8 +97,13 @@ const caseXml = (run: RunResult, result: CaseResult): string => {
   }
 }
 
-const untestedXml = (run: RunResult, { id, title, text, reason = "" }: RequirementResult): string =>
-  `    <testcase${attributesOf({ classname: `${run.target}.${run.suite}.requirements`, name: `${id}: ${title}`, time: "0" })}>\n${failureXml(`${id} is untested: ${reason}`, text)}    </testcase>\n`
+const requirementXml = (run: RunResult, { id, title }: RequirementResult, inside: string): string =>
+  `    <testcase${attributesOf({ classname: `${run.target}.${run.suite}.requirements`, name: `${id}: ${title}`, time: "0" })}>\n${inside}    </testcase>\n`
+
+const uncheckedXml = ({ partial }: RunResult, { id, text, reason = "" }: RequirementResult): string => {
+  const message = `${id} was not checked here: ${reason}`
+  return partial === true ? `      <skipped${attributesOf({ message })}/>\n` : failureXml(message, text)
+}
 
 const problemXml = (run: RunResult, problem: string): string =>
   `    <testcase${attributesOf({ classname: `${run.target}.${run.suite}.run`, name: "the run itself", time: "0" })}>\n${failureXml(problem, problem)}    </testcase>\n`

@@ -23,7 +23,7 @@ code, pre { font: 13px/1.45 ui-monospace, monospace } code { overflow-wrap: anyw
 .card dt { color: var(--soft) } .card dd { margin: 0; overflow-wrap: anywhere }
 .badge { display: inline-block; border-radius: 4px; padding: 0 .45rem; font-size: 13px; font-weight: 600; white-space: nowrap }
 .passed { color: var(--passed); background: var(--passed-box) } .failed { color: var(--failed); background: var(--failed-box) }
-.untested { color: var(--untested); background: var(--untested-box) } .not-applicable { color: var(--na); background: var(--na-box) }
+.untested, .unchecked { color: var(--untested); background: var(--untested-box) } .not-applicable { color: var(--na); background: var(--na-box) }
 .filter { position: sticky; top: 0; z-index: 1; background: var(--page); border-bottom: 1px solid var(--line);
   padding: .6rem 0; display: flex; gap: .8rem; flex-wrap: wrap; align-items: center; margin-top: 1.5rem }
 input, select, button { font: inherit; color: inherit; background: var(--box); border: 1px solid var(--line); border-radius: 5px; padding: .2rem .5rem }

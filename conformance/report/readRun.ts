@@ -19,6 +19,7 @@ const Verdict = Schema.Union(
     expected: optional(Schema.String),
     observed: optional(Schema.String),
     requirements: optional(Schema.Array(Schema.String)),
+    cause: optional(Schema.Literal("time", "error")),
     transcript: Schema.Array(Line)
   })
 )
@@ -33,6 +34,7 @@ const Run = Schema.Struct({
   about: Schema.Record({ key: Schema.String, value: Schema.Unknown }),
   chosen: Schema.Number,
   available: Schema.Number,
+  partial: optional(Schema.Boolean),
   interrupted: Schema.Boolean,
   problems: Schema.Array(Schema.String),
   cases: Schema.Array(
@@ -56,7 +58,7 @@ const Run = Schema.Struct({
       area: Schema.String,
       file: Schema.String,
       line: Schema.Number,
-      status: Schema.Literal("passed", "failed", "untested", "not-applicable"),
+      status: Schema.Literal("passed", "failed", "untested", "unchecked", "not-applicable"),
       reason: optional(Schema.String),
       cases: Schema.Array(Schema.String)
     })

@@ -80,8 +80,8 @@ describe("the report on a terminal", () => {
   })
 
   it("counts requirements by area, MUSTs, cases and property runs, and says how to repeat a failure", () => {
-    expect(text).toMatch(/worker-protocol +5 +1 +1 +2 +1\n/)
-    expect(text).toMatch(/together +5 +1 +1 +2 +1\n/)
+    expect(text).toMatch(/worker-protocol +5 +1 +1 +2 +0 +1\n/)
+    expect(text).toMatch(/together +5 +1 +1 +2 +0 +1\n/)
     expect(text).toContain("MUSTs covered: 2 of the 3 that bind the target")
     expect(text).toContain(
       "cases: 1 passed, 1 failed, 1 not applicable; property runs: 1,200; 1.2 s; seed 42"
@@ -114,6 +114,17 @@ describe("JUnit XML", () => {
     expect(xml).toContain('<skipped message="the target has no cancel"/>')
     expect(xml).toContain('<failure message="answered twice">requirements: WP-002\n')
     expect(xml).toContain('<failure message="WP-003 is untested: its case failed for another requirement">')
+  })
+
+  it("has a test for each MUST that was not checked: failed, or skipped where that is meant", () => {
+    const requirements = [requirementResult("WP-001", { status: "unchecked", reason: "give --cmd" })]
+    const words = 'message="WP-001 was not checked here: give --cmd"'
+    const red = junitReport([runResult({ requirements })])
+    expect(red).toContain('tests="1" failures="1" skipped="0"')
+    expect(red).toContain(`<failure ${words}>`)
+    const meant = junitReport([runResult({ requirements, partial: true })])
+    expect(meant).toContain('tests="1" failures="0" skipped="1"')
+    expect(meant).toContain(`<skipped ${words}/>`)
   })
 
   it("escapes what was said, and has no character that XML does not know", () => {

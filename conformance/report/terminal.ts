@@ -1,4 +1,4 @@
-import { type CaseResult, faultsOf, type RunResult } from "../model/Result.ts"
+import { type CaseResult, faultsOf, type RunResult, uncheckedMusts } from "../model/Result.ts"
 import type { TranscriptLine } from "../model/Transcript.ts"
 import { areasOf, countCases, countMusts, countRequirements, showCount, showMillis } from "./counts.ts"
 
@@ -18,6 +18,7 @@ export const terminalReport = (
     ...(quiet || run.suite !== "faults" ? [] : playedFaults(run, paint)),
     ...figures(run),
     ...untestedLines(run, paint),
+    ...uncheckedLines(run, paint),
     ...verdictLines(run, paint)
   ].join("\n")}\n`
 }
@@ -114,10 +115,18 @@ const areaTable = (run: RunResult, paint: Paint): ReadonlyArray<string> => {
     `${name.padEnd(width)}${cells.map((cell) => String(cell).padStart(10)).join("")}`
   const counted = (name: string, requirements: RunResult["requirements"]) => {
     const counts = countRequirements(requirements)
-    return row(name, counts.all, counts.passed, counts.failed, counts.untested, counts["not-applicable"])
+    return row(
+      name,
+      counts.all,
+      counts.passed,
+      counts.failed,
+      counts.untested,
+      counts.unchecked,
+      counts["not-applicable"]
+    )
   }
   return [
-    paint("dim", row("requirements", "all", "pass", "fail", "untested", "n.a.")),
+    paint("dim", row("requirements", "all", "pass", "fail", "untested", "unchecked", "n.a.")),
     ...areasOf(run.requirements).map((area) =>
       counted(
         area,
@@ -149,6 +158,17 @@ const untestedLines = (run: RunResult, paint: Paint): ReadonlyArray<string> => {
     ...(must.length === 0 ? [] : [paint("red", `untested MUST: ${list(must)}`)]),
     ...(others.length === 0 ? [] : [`untested SHOULD and MAY: ${list(others)}`])
   ]
+}
+
+/** How many MUSTs nobody looked at, by what has to be given for them. */
+const uncheckedLines = (run: RunResult, paint: Paint): ReadonlyArray<string> => {
+  const musts = uncheckedMusts(run)
+  const reasons = [...new Set(musts.map(({ reason = "" }) => reason))]
+  return reasons.map((reason) => {
+    const ids = musts.filter((one) => one.reason === reason).map(({ id }) => id)
+    const words = `${ids.length} ${ids.length === 1 ? "MUST" : "MUSTs"} not checked here: ${reason}: ${ids.join(" ")}`
+    return run.partial === true ? words : paint("red", words)
+  })
 }
 
 const verdictLines = (run: RunResult, paint: Paint): ReadonlyArray<string> => {

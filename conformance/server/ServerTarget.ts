@@ -8,6 +8,7 @@ import type { StartContext, StartedTarget } from "../model/Suite.ts"
 import { TargetUnusable } from "../model/Suite.ts"
 import { Transcript } from "../model/Transcript.ts"
 import { Door, type ServerAddress } from "./Door.ts"
+import { factsOf } from "./facts.ts"
 import { type Address, awaitReady, type Introduction } from "./target/awaitReady.ts"
 import { newPlace, type Place, ServerProcess } from "./target/ServerProcess.ts"
 
@@ -188,37 +189,18 @@ export const startTarget = async (
     throw error
   }
   const target = new ServerTarget(options, address, context)
-  const isLocal = running !== null || address.socket !== null
-  const hasLogs = address.logsDir() !== null
   const { ping } = about
   return {
     target,
-    facts: {
-      roles: ["server", "host"],
-      protocol: "1.1",
-      javascript: true,
-      features: ["concurrency", "cancel", "ping", "load", "call", "fork"],
-      traits: [
-        ...options.runtimes,
-        ...(address.url === null ? [] : ["http"]),
-        ...(address.socket === null ? [] : ["socket"]),
-        ...(running === null ? [] : ["own"]),
-        ...(running !== null && options.scriptedWorker !== null ? ["scripted-worker"] : []),
-        ...(hasLogs ? ["logs"] : []),
-        ...(isLocal ? ["local"] : []),
-        ...(options.apiKey === null ? ["no-api-key"] : [])
-      ],
-      whyNot: {
-        own: "the suite kills and restarts servers only where it starts them, by --cmd",
-        "scripted-worker": "give --cmd and --scripted-worker",
-        logs: "its log files cannot be read from here",
-        local: "give --socket: functions of a server elsewhere do not reach what the suite listens on",
-        http: "give --url, or {port} in --cmd",
-        socket: "give --socket, or {socket} in --cmd",
-        bun: "it is not among --runtimes",
-        "quickjs-ng": "it is not among --runtimes"
-      }
-    },
+    facts: factsOf({
+      runtimes: options.runtimes,
+      isStarted: running !== null,
+      isScripted: options.scriptedWorker !== null,
+      hasHttp: address.url !== null,
+      hasSocket: address.socket !== null,
+      hasLogs: address.logsDir() !== null,
+      hasApiKey: options.apiKey !== null
+    }),
     about: {
       server: ping?.["server"],
       version: ping?.["version"],

@@ -9,6 +9,7 @@ export const FUNCTION_NAMES = [
   "named",
   "environment",
   "slow-load",
+  "slow-load-logs",
   "invalid/syntax-error",
   "invalid/throws",
   "invalid/no-handler",
@@ -21,7 +22,6 @@ export const FUNCTION_NAMES = [
   "js/fetch-object",
   "js/never-loads",
   "js/request",
-  "js/slow-load-logs",
   "js/throws"
 ] as const
 

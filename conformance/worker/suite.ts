@@ -108,9 +108,11 @@ const loadCases = async (
     }
     // without a bundle it can only be loaded
     const features = [...(rest.needs.features ?? []), ...(fields.function === undefined ? ["load"] : [])]
+    // nobody has a port of such a function
+    const javascript = fields.function?.startsWith("js/") === true ? { javascript: true } : {}
     return {
       ...rest,
-      needs: { ...rest.needs, features },
+      needs: { ...rest.needs, features, ...javascript },
       run: (target, context) => {
         const played = target.play(setting, context, (room) => playSteps(steps, room, context.signal))
         return fields.owns_violations === true ? owned(played, rest.requirements) : played

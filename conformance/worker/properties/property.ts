@@ -74,7 +74,7 @@ export const propertyCase = (definition: PropertyDefinition): Case<WorkerTarget>
   title: definition.title,
   requirements: definition.requirements,
   source: "conformance/worker/properties",
-  needs: definition.needs ?? {},
+  needs: { ...definition.needs, ...(definition.function.startsWith("js/") ? { javascript: true } : {}) },
   timeoutMs: 60_000,
   alone: false,
   run: (target, context) => check(definition, target, context)
