@@ -66,7 +66,8 @@ export const isRunning = (pid: number): boolean => {
   return statOf(String(pid))?.isDead !== true
 }
 
-const hasLivingMembers = (leader: number): boolean => {
+/** Whether anybody of a process group lives; true where the system does not say. */
+export const hasLivingMembers = (leader: number): boolean => {
   let pids: ReadonlyArray<string>
   try {
     pids = readdirSync("/proc")

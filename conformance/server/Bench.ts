@@ -2,7 +2,7 @@ import { rm } from "node:fs/promises"
 import type { CaseContext } from "../model/Case.ts"
 import type { SocketClient } from "./client/SocketClient.ts"
 import { Door } from "./Door.ts"
-import { type Place, reap, type ServerProcess } from "./target/ServerProcess.ts"
+import type { Place, ServerProcess } from "./target/ServerProcess.ts"
 import { launch, type OwnOptions, type Running, type ServerTarget, startServer } from "./ServerTarget.ts"
 
 /** A server of one case's own, which it may kill. */
@@ -89,10 +89,7 @@ export class Bench {
     this.after(async () => {
       // nobody waits for anything of it any more
       process.signal("SIGCONT")
-      const workers = process.children()
-      process.signal("SIGKILL")
-      await process.exited
-      reap(workers)
+      await process.stop(0)
       if (folder !== null) await rm(folder, { recursive: true, force: true })
     })
   }

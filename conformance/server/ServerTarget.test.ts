@@ -1,4 +1,3 @@
-import { readdirSync, readFileSync } from "node:fs"
 import { mkdtemp, rm } from "node:fs/promises"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
@@ -6,7 +5,7 @@ import { fileURLToPath } from "node:url"
 import { afterEach, beforeEach, describe, expect, it } from "vitest"
 import type { ServerOptions } from "../model/Options.ts"
 import { TargetUnusable } from "../model/Suite.ts"
-import { ProcessGroups } from "../ProcessGroups.ts"
+import { hasLivingMembers, ProcessGroups } from "../ProcessGroups.ts"
 import { startTarget } from "./ServerTarget.ts"
 
 const FAKE = fileURLToPath(new URL("testing/fakeServer.ts", import.meta.url))
@@ -62,23 +61,6 @@ const fault = async (given: ServerOptions): Promise<TargetUnusable> => {
   return error as TargetUnusable
 }
 
-/** The whole process group, what the program started as well: nobody of it lives. Dead ones wait for whoever adopted them. */
-const isGone = (leader: number): boolean =>
-  !readdirSync("/proc").some((name) => {
-    const fields = /^\d+$/.test(name) ? statOf(name) : null
-    return fields !== null && Number(fields[2]) === leader && fields[0] !== "Z"
-  })
-
-/** From the state on; null where the process is gone. */
-const statOf = (pid: string): ReadonlyArray<string> | null => {
-  try {
-    const text = readFileSync(`/proc/${pid}/stat`, "latin1")
-    return text.slice(text.lastIndexOf(")") + 2).split(" ")
-  } catch {
-    return null
-  }
-}
-
 describe("a command that is no server", () => {
   it.each([
     ["ends at once", "true # {port}", /^the server ended with code 0 before it was ready$/],
@@ -105,13 +87,24 @@ describe("a command that is no server", () => {
       fake("web"),
       /^the server speaks another protocol: GET \/ready is answered with 404 no such page$/
     ],
+    [
+      "floods its output",
+      fake("floods"),
+      /^the server floods its output: it has printed more than 16777216 bytes$/
+    ],
     ["does not get ready", fake("starting"), /^the server was not ready within \d+ ms: .*starting/],
     ["lacks a runtime", fake("crippled"), /^the server does not have the runtime bun: it was eaten$/]
   ])("%s: says so, and leaves nothing behind", async (_, cmd, words) => {
     const { message } = await fault(options(cmd))
     expect(message).toMatch(words)
     expect(started).toHaveLength(1)
-    expect(started.every(isGone)).toBe(true)
+    await expect.poll(() => started.filter(hasLivingMembers)).toEqual([])
+  })
+
+  it("has the end of a flood told, and no more", async () => {
+    const { details } = await fault(options(fake("floods")))
+    expect(details.length).toBeGreaterThan(0)
+    expect(details.join("\n").length).toBeLessThan(20 * 600)
   })
 
   it("has its last words told", async () => {

@@ -37,6 +37,8 @@ export class WorkerTarget {
   readonly patienceMs: number
   /** What the target announced; known once it was probed. */
   features: ReadonlyArray<string> = []
+  /** Where workers begin; another folder than the suite's where the command goes to one (`cd x && worker`). */
+  folder = process.cwd()
   readonly #options: WorkerTargetOptions
 
   constructor(options: WorkerTargetOptions) {
@@ -62,7 +64,7 @@ export class WorkerTarget {
         path === null
           ? null
           : {
-              path: setting.relative === true ? relative(process.cwd(), path) : path,
+              path: setting.relative === true ? relative(this.folder, path) : path,
               handler: setting.handler ?? null
             },
       env: setting.env ?? {},

@@ -2,6 +2,7 @@ import { fileURLToPath } from "node:url"
 import { describe, expect, it } from "vitest"
 import type { Requirement } from "../model/Requirement.ts"
 import { TargetUnusable } from "../model/Suite.ts"
+import { hasLivingMembers } from "../ProcessGroups.ts"
 import { probeTarget } from "./probeTarget.ts"
 import { bench, functions, scriptedCommand, targetOf } from "./testing/bench.ts"
 
@@ -18,11 +19,13 @@ const options = {
 }
 
 const probe = async (cmd: string, more: Partial<typeof options> & object = {}, patienceMs?: number) => {
-  const { context, owned } = bench()
+  const { context, owned, started } = bench()
   try {
     return await probeTarget(targetOf(cmd, patienceMs), { ...options, ...more, cmd }, context)
   } finally {
     expect(owned).toEqual(new Set())
+    expect(started).toHaveLength(1)
+    expect(started.filter(hasLivingMembers)).toEqual([])
   }
 }
 
@@ -70,6 +73,14 @@ describe("a target that works", () => {
     expect(facts.protocol).toBe("1.1")
   })
 
+  it("has relative paths begin where its command goes", async () => {
+    const { context } = bench()
+    const cmd = `cd / && A=1 ${scriptedCommand()}`
+    const target = targetOf(cmd)
+    await probeTarget(target, { ...options, cmd }, context)
+    expect(target.folder).toBe("/")
+  })
+
   it("may say things while it loads", async () => {
     const log = { id: "", type: "log", payload: { level: "info", message: "at load" } }
     const command = `sh -c 'echo "$0"; exec "$@"' '${JSON.stringify(log)}' ${scriptedCommand()}`
@@ -93,7 +104,7 @@ describe("a target that", () => {
   })
 
   it("hangs is told, and ended", async () => {
-    expect((await refusal("sleep 1000 #", {}, 100)).message).toBe(
+    expect((await refusal("sh -c 'sleep 1000 & sleep 1000' #", {}, 100)).message).toBe(
       "the worker hangs: it has not said ready within 100 ms"
     )
   })
@@ -105,6 +116,9 @@ describe("a target that", () => {
     )
     expect((await refusal("cat /dev/zero #")).message).toContain(
       "floods its output: it has said a line of more"
+    )
+    expect((await refusal("sh -c 'yes complaint >&2' #")).message).toContain(
+      "floods its output: it has printed more than 67108864 bytes on its stderr"
     )
   })
 

@@ -1,3 +1,4 @@
+import { readlinkSync } from "node:fs"
 import { CaseFailure } from "../model/Case.ts"
 import type { WorkerOptions } from "../model/Options.ts"
 import { type StartContext, type StartedTarget, type TargetFacts, TargetUnusable } from "../model/Suite.ts"
@@ -8,6 +9,8 @@ import type { WorkerTarget } from "./WorkerTarget.ts"
 
 /** What may not come before `ready`, and `ready` itself: log lines may, and types that nobody knows. */
 const PROTOCOL_TYPES = new Set(["ready", "error", "response", "pong", "call"])
+
+const CHANGES_FOLDER = /(?:^|[;&])\s*cd\s/
 
 /** Versions that this suite knows; a later minor version of 1 is held to the newest of them. */
 const NEWEST = "1.1"
@@ -35,6 +38,7 @@ export const probeTarget = async (
   try {
     const ready = await firstMessage(session, target.patienceMs)
     const facts = factsOf(ready, options)
+    if (CHANGES_FOLDER.test(options.cmd)) target.folder = readlinkSync(`/proc/${session.process.pid}/cwd`)
     const answer = await session.probe()
     if (answer.type !== "response") {
       throw new TargetUnusable(

@@ -5,7 +5,8 @@ import { tmpdir } from "node:os"
 import { join } from "node:path"
 import type { Processes } from "../../model/Suite.ts"
 import type { Transcript } from "../../model/Transcript.ts"
-import { descendants, isAlive, type ProcessEntry } from "./processTable.ts"
+import { shellLine } from "../../shellLine.ts"
+import { behindShell, descendants, isAlive, type ProcessEntry } from "./processTable.ts"
 
 export interface Exit {
   /** Null where a signal ended it. */
@@ -35,6 +36,9 @@ export interface ProcessOptions {
 }
 
 const MOST_OUTPUT = 64 * 1024
+/** What a server may print until it is ready, and in all; more is a flood, and it is killed. */
+const MOST_BEFORE_READY = 16 * 1024 * 1024
+const MOST_PRINTED = 512 * 1024 * 1024
 
 const quoted = (word: string): string => `'${word.replaceAll("'", "'\\''")}'`
 
@@ -62,33 +66,38 @@ const withoutSettings = (all: NodeJS.ProcessEnv): NodeJS.ProcessEnv =>
 /** A server that the suite started: in a process group of its own, on a place of its own. */
 export class ServerProcess {
   readonly place: Place
-  readonly pid: number
   readonly exited: Promise<Exit>
   readonly #child: ChildProcess
+  /** The first process: the leader of its group. */
+  readonly #leader: number
+  /** What the shell was given that waits for the server; null where the server took its place. */
+  readonly #shell: string | null
+  readonly #transcript: Transcript
   #output = ""
+  #printedBytes = 0
+  #mostPrinted = MOST_BEFORE_READY
+  #flood: string | null = null
   #exit: Exit | null = null
   #listeners: Array<() => void> = []
 
   constructor({ command, env, place, processes, settings, transcript, worker }: ProcessOptions) {
     this.place = place
+    this.#transcript = transcript
     const line = serverCommand(command, place, worker)
     transcript.add("note", `started: ${line} ${JSON.stringify(settings)}`)
-    this.#child = spawn("/bin/sh", ["-c", `exec ${line}`], {
+    const { replacesShell, text: shellText } = shellLine(line)
+    this.#shell = replacesShell ? null : shellText
+    this.#child = spawn("/bin/sh", ["-c", shellText], {
       detached: true,
       stdio: ["ignore", "pipe", "pipe"],
       env: { ...withoutSettings(process.env), ...variables(settings), ...env }
     })
     if (this.#child.pid === undefined) throw new Error("/bin/sh could not be started")
-    this.pid = this.#child.pid
-    const release = processes.owns(this.pid)
+    this.#leader = this.#child.pid
+    const release = processes.owns(this.#leader)
     const { promise, resolve } = Promise.withResolvers<Exit>()
     this.exited = promise
-    const hear = (chunk: Buffer) => {
-      const text = chunk.toString()
-      transcript.add("target", `server: ${text.trimEnd()}`)
-      this.#output = (this.#output + text).slice(-MOST_OUTPUT)
-      for (const listener of this.#listeners) listener()
-    }
+    const hear = (chunk: Buffer) => this.#hear(chunk)
     this.#child.stdout?.on("data", hear)
     this.#child.stderr?.on("data", hear)
     this.#child.once("exit", (code, signal) => {
@@ -97,16 +106,52 @@ export class ServerProcess {
     })
     this.#child.once("close", () => {
       // what it leaves in its group is killed: the suite started it
-      try {
-        process.kill(-this.pid, "SIGKILL")
-      } catch {
-        release()
-      }
+      if (!this.#killGroup()) release()
+      for (const listener of this.#listeners) listener()
       resolve(this.#exit ?? { code: null, signal: "unknown", at: performance.now() })
     })
     // a grandchild may hold its pipes open; its own end is what counts
     this.#child.once("exit", () => setTimeout(() => this.#child.stdout?.destroy(), 300).unref())
     this.#child.once("exit", () => setTimeout(() => this.#child.stderr?.destroy(), 300).unref())
+  }
+
+  #hear(chunk: Buffer): void {
+    if (this.#flood !== null) return
+    this.#printedBytes += chunk.length
+    const text = chunk.toString()
+    this.#transcript.add("target", `server: ${text.trimEnd()}`)
+    this.#output = (this.#output + text).slice(-MOST_OUTPUT)
+    if (this.#printedBytes > this.#mostPrinted) {
+      this.#flood = `it has printed more than ${this.#mostPrinted} bytes`
+      this.#transcript.add("note", `the server floods its output: ${this.#flood}, and was killed`)
+      this.#killGroup()
+    }
+    for (const listener of this.#listeners) listener()
+  }
+
+  /** Whether there was anybody to kill. */
+  #killGroup(): boolean {
+    try {
+      process.kill(-this.#leader, "SIGKILL")
+      return true
+    } catch {
+      return false
+    }
+  }
+
+  /** The server's own process: behind a shell that waits for it, the first that it started. */
+  get pid(): number {
+    return this.#shell === null ? this.#leader : behindShell(this.#leader, this.#shell)
+  }
+
+  /** What it printed too much, and was killed for; null where it did not. */
+  get flood(): string | null {
+    return this.#flood
+  }
+
+  /** From now on it may print what a server prints in a long run. */
+  becameReady(): void {
+    this.#mostPrinted = MOST_PRINTED
   }
 
   /** The newest of what it printed. */
@@ -127,7 +172,12 @@ export class ServerProcess {
   }
 
   signal(name: NodeJS.Signals): void {
-    if (this.#exit === null) this.#child.kill(name)
+    if (this.#exit !== null) return
+    try {
+      process.kill(this.pid, name)
+    } catch {
+      // it ended in between
+    }
   }
 
   /** Its workers and whatever else it started, zombies included. */
@@ -139,7 +189,7 @@ export class ServerProcess {
   async stop(graceMs: number): Promise<void> {
     const workers = this.children()
     this.signal("SIGTERM")
-    const timer = setTimeout(() => this.signal("SIGKILL"), graceMs)
+    const timer = setTimeout(() => this.#killGroup(), graceMs)
     await this.exited
     clearTimeout(timer)
     reap(workers)
@@ -147,7 +197,7 @@ export class ServerProcess {
 }
 
 /** Kills those that are left of processes that the suite's own server started. */
-export const reap = (workers: ReadonlyArray<ProcessEntry>): void => {
+const reap = (workers: ReadonlyArray<ProcessEntry>): void => {
   for (const worker of workers) {
     if (!isAlive(worker)) continue
     try {

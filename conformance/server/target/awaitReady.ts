@@ -12,6 +12,10 @@ export interface Introduction {
 
 const POLL_MS = 15
 const MOST_OTHERS = 5
+/** Of a line that the server printed, for a message. */
+const MOST_OF_A_LINE = 500
+const shortened = (line: string): string =>
+  line.length <= MOST_OF_A_LINE ? line : `${line.slice(0, MOST_OF_A_LINE)}…`
 const record = (value: unknown): Readonly<Record<string, unknown>> =>
   typeof value === "object" && value !== null ? (value as Record<string, unknown>) : {}
 
@@ -33,10 +37,12 @@ export const awaitReady = async (
 ): Promise<Introduction> => {
   const until = performance.now() + limitMs
   const bound = AbortSignal.any([signal, AbortSignal.timeout(limitMs)])
-  const details = () => (process === null ? [] : process.output.split("\n").slice(-20))
+  const details = () => (process === null ? [] : process.output.split("\n").slice(-20).map(shortened))
   const stopped = new AbortController()
   const died = process?.exited.then(({ code, signal: name }) => {
     stopped.abort()
+    if (process.flood !== null)
+      throw new TargetUnusable(`the server floods its output: ${process.flood}`, details())
     throw new TargetUnusable(
       `the server ended ${name === null ? `with code ${code}` : `by ${name}`} before it was ready`,
       details()
@@ -57,7 +63,9 @@ export const awaitReady = async (
   }
   const trying = attempt()
   trying.catch(() => {})
-  return died === undefined ? await trying : await Promise.race([trying, died])
+  const said = await (died === undefined ? trying : Promise.race([trying, died]))
+  process?.becameReady()
+  return said
 }
 
 interface Seen {

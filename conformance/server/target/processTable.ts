@@ -48,6 +48,25 @@ export const isAlive = ({ pid, startedAt }: ProcessEntry): boolean => {
 
 export const processOf = entryOf
 
+const isShell = (pid: number, text: string): boolean => {
+  try {
+    return readFileSync(`/proc/${pid}/cmdline`, "utf8") === ["/bin/sh", "-c", text, ""].join("\0")
+  } catch {
+    return false
+  }
+}
+
+/** The program that a shell with this text was started for: its first child, also of a subshell. The shell where it has none. */
+export const behindShell = (shell: number, text: string): number => {
+  let pid = shell
+  while (isShell(pid, text)) {
+    const child = descendants(pid).find(({ parent, state }) => parent === pid && state !== "Z")
+    if (child === undefined) break
+    pid = child.pid
+  }
+  return pid
+}
+
 /** The number that a process has for itself, in the innermost of its namespaces; null where it is gone. */
 export const ownNumber = (pid: number): number | null => {
   try {

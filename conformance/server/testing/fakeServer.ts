@@ -23,6 +23,13 @@ const modes: Readonly<Record<string, () => void>> = {
       response.statusCode = 404
       response.end("no such page")
     }).listen(Number(port), "127.0.0.1"),
+  /** Prints without end, and so does a child of its. */
+  floods: () => {
+    Bun.spawn(["yes", "y".repeat(5_000)], { stdout: "inherit" })
+    const line = `${"x".repeat(5_000)}\n`.repeat(10)
+    const print = () => void process.stderr.write(line, print)
+    print()
+  },
   /** Never gets ready. */
   starting: () =>
     void createHttpServer((_request, response) => {

@@ -116,6 +116,26 @@ describe("a worker's process", () => {
       exit: { signal: "SIGKILL" },
       heard: { unbearable: ["oversize"], torn: null }
     })
+    const beside = await ended("sh -c 'yes complaint >&2'")
+    expect(beside).toMatchObject({ exit: { signal: "SIGKILL" }, heard: { unbearable: ["flood"] } })
+  })
+
+  it("begins behind assignments, and in another folder", async () => {
+    expect(await ended("A='1  2' B=3 sh -c 'echo \"$A$B\"; kill -TERM $$'")).toMatchObject({
+      exit: { code: null, signal: "SIGTERM" },
+      heard: { lines: ["1  23"] }
+    })
+    expect(await ended("cd / && sh -c 'pwd; exit 3'")).toMatchObject({
+      exit: { code: 3, signal: null },
+      heard: { lines: ["/"] }
+    })
+  })
+
+  it("may be behind a shell that stays, and is ended with it", async () => {
+    const { child, heard } = start("{ sh -c 'echo $$; exec sleep 1000'; }")
+    await expect.poll(() => heard.lines).toHaveLength(1)
+    await child.kill()
+    await expect.poll(() => isAlive(Number(heard.lines[0]))).toBe(false)
   })
 
   it("has its stderr kept within bounds", async () => {

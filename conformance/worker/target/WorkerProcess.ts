@@ -1,6 +1,7 @@
 import { closeSync } from "node:fs"
 import type { Processes } from "../../model/Suite.ts"
 import type { Transcript } from "../../model/Transcript.ts"
+import { shellLine } from "../../shellLine.ts"
 import { BoundedText } from "./BoundedText.ts"
 import { LineDecoder } from "./LineDecoder.ts"
 import { makePipes, PipeWriter } from "./Pipes.ts"
@@ -10,6 +11,8 @@ export const MAX_LINE_BYTES = 64 * 1024 * 1024
 /** What one worker may say in one case; more is a flood, and it is killed. The largest cases need a fifth of it. */
 const MOST_BYTES = 512 * 1024 * 1024
 const MOST_LINES = 200_000
+/** What it may print beside the protocol. */
+const MOST_STDERR = 64 * 1024 * 1024
 
 /** How long its pipes are read after its end, where somebody else still holds them. */
 const STRAY_MS = 1_000
@@ -57,13 +60,16 @@ export class WorkerProcess {
   #paused: Promise<void> | null = null
   #resume: () => void = () => {}
   readonly #release: () => void
+  readonly #events: OutputEvents
+  #dead = false
   #over = false
 
   constructor({ command, folder, env, processes, transcript, events }: WorkerProcessOptions) {
+    this.#events = events
     const pipes = makePipes(folder)
     let child: Bun.Subprocess<number, number, "pipe">
     try {
-      child = Bun.spawn(["/bin/sh", "-c", `exec ${command}`], {
+      child = Bun.spawn(["/bin/sh", "-c", shellLine(command).text], {
         stdio: [pipes.stdin.read, pipes.stdout.write, "pipe"],
         env: { ...ownEnvironment(), ...env },
         detached: true
@@ -80,7 +86,7 @@ export class WorkerProcess {
     this.#release = processes.owns(child.pid)
     this.#writer = new PipeWriter(pipes.stdin.write)
     transcript.add("note", `started: ${command}`)
-    const heard = this.#listen(pipes.stdout.read, events)
+    const heard = this.#listen(pipes.stdout.read)
     const complaints = this.#collect(child.stderr)
     this.exited = this.#end(child, heard, complaints, transcript, events)
   }
@@ -134,31 +140,31 @@ export class WorkerProcess {
     await this.exited
   }
 
-  async #listen(descriptor: number, events: OutputEvents): Promise<Uint8Array | null> {
+  #giveUp(why: "oversize" | "flood", what: string): void {
+    if (this.#dead) return
+    this.#dead = true
+    this.#events.unbearable(why, what)
+    killGroup(this.pid)
+  }
+
+  async #listen(descriptor: number): Promise<Uint8Array | null> {
     let bytes = 0
     let lines = 0
-    let dead = false
-    const giveUp = (why: "oversize" | "flood", what: string): void => {
-      if (dead) return
-      dead = true
-      events.unbearable(why, what)
-      killGroup(this.pid)
-    }
     const decoder = new LineDecoder(MAX_LINE_BYTES, {
       line: (line) => {
         lines += 1
-        if (lines > MOST_LINES) giveUp("flood", `it has said more than ${MOST_LINES} lines`)
-        else if (!dead) events.line(line)
+        if (lines > MOST_LINES) this.#giveUp("flood", `it has said more than ${MOST_LINES} lines`)
+        else if (!this.#dead) this.#events.line(line)
       },
-      oversize: () => giveUp("oversize", `it has said a line of more than ${MAX_LINE_BYTES} bytes`)
+      oversize: () => this.#giveUp("oversize", `it has said a line of more than ${MAX_LINE_BYTES} bytes`)
     })
     const reader = Bun.file(descriptor).stream().getReader()
     this.#readers.push(reader)
     try {
       for (let next = await reader.read(); !next.done; next = await reader.read()) {
         bytes += next.value.length
-        if (bytes > MOST_BYTES) giveUp("flood", `it has said more than ${MOST_BYTES} bytes`)
-        if (dead) break
+        if (bytes > MOST_BYTES) this.#giveUp("flood", `it has said more than ${MOST_BYTES} bytes`)
+        if (this.#dead) break
         decoder.push(next.value)
         if (this.#paused !== null) await this.#paused
       }
@@ -166,13 +172,17 @@ export class WorkerProcess {
       await reader.cancel()
       closeSync(descriptor)
     }
-    return dead ? null : decoder.end()
+    return this.#dead ? null : decoder.end()
   }
 
   async #collect(stream: ReadableStream<Uint8Array>): Promise<void> {
     const reader = stream.getReader()
     this.#readers.push(reader)
-    for (let next = await reader.read(); !next.done; next = await reader.read()) this.#stderr.add(next.value)
+    for (let next = await reader.read(); !next.done; next = await reader.read()) {
+      this.#stderr.add(next.value)
+      if (this.#stderr.totalBytes > MOST_STDERR)
+        this.#giveUp("flood", `it has printed more than ${MOST_STDERR} bytes on its stderr`)
+    }
   }
 
   async #end(

@@ -21,6 +21,8 @@ export interface Bench {
   readonly context: CaseContext
   /** Process groups that are owned and not let go. */
   readonly owned: ReadonlySet<number>
+  /** All that there were. */
+  readonly started: ReadonlyArray<number>
   readonly propertyRuns: () => number
 }
 
@@ -28,6 +30,7 @@ export interface Bench {
 export const bench = (signal: AbortSignal = new AbortController().signal): Bench => {
   const folder = mkdtempSync(join(tmpdir(), "conformance-worker-"))
   const owned = new Set<number>()
+  const started: Array<number> = []
   let runs = 0
   onTestFinished(() => {
     for (const pid of owned) {
@@ -41,6 +44,7 @@ export const bench = (signal: AbortSignal = new AbortController().signal): Bench
   })
   return {
     owned,
+    started,
     propertyRuns: () => runs,
     context: {
       signal,
@@ -53,6 +57,7 @@ export const bench = (signal: AbortSignal = new AbortController().signal): Bench
       observe: () => {},
       owns: (pid) => {
         owned.add(pid)
+        started.push(pid)
         return () => void owned.delete(pid)
       }
     }
