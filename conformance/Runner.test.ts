@@ -362,6 +362,22 @@ describe("the runner", () => {
     )
   })
 
+  it("says what became of a target that ends by itself, and begins no further case", async () => {
+    let lose: (words: string) => void = () => {}
+    const lost = new Promise<string>((resolve) => (lose = resolve))
+    const kills = fakeCase("a/kills", async () => {
+      lose("the server ended by SIGKILL")
+      await lost
+      throw new CaseFailure("nobody answers")
+    })
+    const suite = fakeSuite([kills, fakeCase("b/next"), fakeCase("c/alone", () => {}, { alone: true })])
+    const start: typeof suite.start = async (context) => ({ ...(await suite.start(context)), lost })
+    const result = await run({ ...suite, start }, { jobs: 1 })
+    expect(result.cases.map(({ id, verdict }) => [id, verdict._tag])).toEqual([["worker/a/kills", "Failed"]])
+    expect(result.problems).toEqual(["the server ended by SIGKILL; cases that were not run: 2"])
+    expect(faultsOf(result)).toContain("the server ended by SIGKILL; cases that were not run: 2")
+  })
+
   it("counts a target that cannot be ended as a problem", async () => {
     const suite = fakeSuite([fakeCase("a/x")], { stop: () => new Promise(() => {}) })
     const late = await run(suite, { timeoutFactor: 0.01 })

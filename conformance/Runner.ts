@@ -68,9 +68,17 @@ export const runSuite = async <Target>(
     const started = await startTarget(suite, folder, groups, options)
     const name = options.name ?? suite.title
     options.progress.started({ cases: selection.cases.length, target: name })
+    const loss = lossOf(started)
     try {
-      await runCases(selection.cases, started, folder, options, (result) => results.set(result.id, result))
+      await runCases(selection.cases, started, folder, { ...options, isOver: loss.isOver }, (result) =>
+        results.set(result.id, result)
+      )
     } finally {
+      const { words } = loss
+      if (words !== null && !options.interrupt.aborted) {
+        const left = selection.cases.length - results.size
+        problems.push(`${words}${left === 0 ? "" : `; cases that were not run: ${left}`}`)
+      }
       const fault = await stopTarget(started, options)
       if (fault !== null) problems.push(fault)
     }
@@ -137,11 +145,18 @@ const stopTarget = async (
   }
 }
 
+/** What became of a target that has ended by itself while cases ran; `words` is null as long as it has not. */
+const lossOf = ({ lost }: StartedTarget<unknown>) => {
+  const loss = { words: null as string | null, isOver: () => loss.words !== null }
+  void lost?.then((words) => (loss.words = words))
+  return loss
+}
+
 const runCases = async <Target>(
   cases: ReadonlyArray<Case<Target>>,
   started: StartedTarget<Target>,
   folder: string,
-  options: RunOptions,
+  options: RunOptions & { readonly isOver: () => boolean },
   keep: (result: CaseResult) => void
 ): Promise<void> => {
   const play = async (one: Case<Target>): Promise<void> => {
@@ -158,13 +173,13 @@ const runCases = async <Target>(
   let next = 0
   const jobs = Array.from({ length: Math.min(options.jobs, together.length) }, async () => {
     for (let one = together[next++]; one !== undefined; one = together[next++]) {
-      if (options.interrupt.aborted) return
+      if (options.interrupt.aborted || options.isOver()) return
       await play(one)
     }
   })
   await Promise.all([...jobs, ...waiting.map(play)])
   for (const one of cases) {
-    if (options.interrupt.aborted) return
+    if (options.interrupt.aborted || options.isOver()) return
     if (one.alone) await play(one)
   }
 }

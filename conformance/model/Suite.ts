@@ -45,6 +45,8 @@ export interface StartedTarget<Target> {
   readonly facts: TargetFacts
   /** What the target said about itself, for the report: protocol, runtime, version, features. */
   readonly about: Readonly<Record<string, unknown>>
+  /** Resolves with what happened when what the cases share has ended by itself: no further case is begun. */
+  readonly lost?: Promise<string>
   /** Ends what is shared. Called once, also after Ctrl-C; bounded by the runner. */
   readonly stop: () => Promise<void>
 }

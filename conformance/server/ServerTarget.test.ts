@@ -6,6 +6,7 @@ import { afterEach, beforeEach, describe, expect, it } from "vitest"
 import type { ServerOptions } from "../model/Options.ts"
 import { TargetUnusable } from "../model/Suite.ts"
 import { hasLivingMembers, ProcessGroups } from "../ProcessGroups.ts"
+import { Transcript } from "../model/Transcript.ts"
 import { startTarget } from "./ServerTarget.ts"
 
 const FAKE = fileURLToPath(new URL("testing/fakeServer.ts", import.meta.url))
@@ -110,6 +111,37 @@ describe("a command that is no server", () => {
   it("has its last words told", async () => {
     const { details } = await fault(options(fake("dies")))
     expect(details.join("\n")).toContain("out of luck")
+  })
+})
+
+describe("a server that ends by itself while cases run", () => {
+  it.each([
+    ["dies", "the server ended with code 3 while cases ran; it said last: out of luck"],
+    ["floods", "the server floods its output: it has printed more than 536870912 bytes, and was killed; it"]
+  ])("%s: is told, and leaves nothing behind", async (path, words) => {
+    const { lost, stop, target } = await startTarget(options(fake("fickle")), {
+      signal: new AbortController().signal,
+      folder,
+      owns: (leader) => {
+        started.push(leader)
+        return groups.owns(leader)
+      }
+    })
+    const door = target.shared({
+      signal: new AbortController().signal,
+      folder,
+      owns: groups.owns,
+      transcript: new Transcript(),
+      seed: 0,
+      ranProperties: () => {},
+      observe: () => {}
+    })
+    const asked = door.http(`/${path}`).catch(() => {})
+    expect(await lost).toContain(words)
+    await asked
+    await stop()
+    expect(started).toHaveLength(1)
+    await expect.poll(() => started.filter(hasLivingMembers)).toEqual([])
   })
 })
 

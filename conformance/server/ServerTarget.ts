@@ -207,11 +207,26 @@ export const startTarget = async (
       protocols: ping?.["protocols"],
       runtimes: options.runtimes
     },
+    ...(running === null ? {} : { lost: lossOf(running.process) }),
     stop: async () => {
       await target.stop()
       if (running !== null) await endServer(running)
     }
   }
+}
+
+const LAST_LINES = 5
+
+/** How the instance that cases share has ended, and what it said last. */
+const lossOf = async (process: ServerProcess): Promise<string> => {
+  const { code, signal } = await process.exited
+  const how = signal === null ? `with code ${code}` : `by ${signal}`
+  const what =
+    process.flood === null
+      ? `the server ended ${how} while cases ran`
+      : `the server floods its output: ${process.flood}, and was killed`
+  const said = process.output.trim().split("\n").slice(-LAST_LINES).join(" | ").slice(-1_000)
+  return said === "" ? what : `${what}; it said last: ${said}`
 }
 
 const attach = async (

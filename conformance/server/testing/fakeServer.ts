@@ -23,6 +23,14 @@ const modes: Readonly<Record<string, () => void>> = {
       response.statusCode = 404
       response.end("no such page")
     }).listen(Number(port), "127.0.0.1"),
+  /** Ready; ends when it is asked anything else, in the way that the path says. */
+  fickle: () =>
+    void createHttpServer(({ url = "" }, response) => {
+      if (url === "/ready") return response.end('{"ready":true,"runtimes":{"bun":{"available":true}}}')
+      if (url === "/floods") return Bun.spawn(["yes"], { stdout: "inherit" }).unref()
+      process.stderr.write("out of luck\n")
+      return process.exit(3)
+    }).listen(Number(port), "127.0.0.1"),
   /** Prints without end, and so does a child of its. */
   floods: () => {
     Bun.spawn(["yes", "y".repeat(5_000)], { stdout: "inherit" })
