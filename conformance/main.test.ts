@@ -1,5 +1,6 @@
 import { spawn } from "node:child_process"
-import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises"
+import { existsSync } from "node:fs"
+import { mkdtemp, readFile, rm, symlink, writeFile } from "node:fs/promises"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { fileURLToPath } from "node:url"
@@ -32,7 +33,8 @@ afterEach(() => rm(folder, { recursive: true, force: true }))
 
 const conformance = async (
   args: ReadonlyArray<string>,
-  suite: Suite<FakeTarget> | Error = fakeSuite([good])
+  suite: Suite<FakeTarget> | Error = fakeSuite([good]),
+  listedFaults: Suite<FakeTarget> = fakeSuite([])
 ) => {
   let out = ""
   let err = ""
@@ -44,8 +46,10 @@ const conformance = async (
   // `list` asks for both suites: no case may be in both
   const server = (given: ServerOptions) =>
     args[0] === "list" ? Promise.resolve(anySuite(fakeSuite([]))) : make(given)
+  const faults = (given: ServerOptions) =>
+    args[0] === "list" ? Promise.resolve(anySuite({ ...listedFaults, name: "faults" as const })) : make(given)
   const code = await main(args, {
-    suites: { requirements: () => Promise.resolve(known), worker: make, server, faults: server },
+    suites: { requirements: () => Promise.resolve(known), worker: make, server, faults },
     path: "bunbase conformance",
     out: (text) => {
       out += text
@@ -142,6 +146,7 @@ describe("bunbase conformance", () => {
     const { options } = await conformance([...worker, ...flags, ...more])
     expect(options).toMatchObject({
       cmd: "bun worker.ts",
+      javascript: false,
       runtime: "other",
       functions: "/functions",
       extension: "py",
@@ -301,6 +306,25 @@ describe("bunbase conformance", () => {
     expect((await conformance(["report", bun])).code).toBe(2)
   })
 
+  it("writes no report over another, nor over a result that is read", async () => {
+    const [file, json] = [join(folder, "run.html"), join(folder, "run.json")]
+    await symlink(folder, join(folder, "link"))
+    for (const other of [file, join(folder, "link", "run.html"), join(folder, "none", "..", "run.html")]) {
+      const { code, err } = await conformance([...worker, "--html", file, "--junit", other])
+      expect({ code, err }).toEqual({
+        code: 2,
+        err: expect.stringContaining(`error: --html ${file}: --junit names the same file\n`)
+      })
+      expect(existsSync(file)).toBe(false)
+    }
+    expect((await conformance([...worker, "--json", json])).code).toBe(0)
+    const before = await readFile(json, "utf8")
+    const over = await conformance(["report", json, "--html", json])
+    expect(over).toMatchObject({ code: 2, err: expect.stringContaining("names the same file") })
+    expect(await readFile(json, "utf8")).toBe(before)
+    expect((await conformance([...worker, "--html", "/dev/null", "--junit", "/dev/null"])).code).toBe(0)
+  })
+
   it("lists requirements with their cases, and counts those without", async () => {
     const { code, out } = await conformance(["list", "--area", "WP"])
     expect(code).toBe(0)
@@ -311,6 +335,15 @@ describe("bunbase conformance", () => {
     expect((await conformance(["list", "--level", "MUST"])).out).toContain(
       "without a case: 1, 1 of them MUST"
     )
+  })
+
+  it("lists the faults that are about a requirement, which check it for no suite", async () => {
+    const only = { ...fakeCase("none"), id: "faults/worker-killed", requirements: ["SP-001"] }
+    const { code, out } = await conformance(["list"], fakeSuite([good]), fakeSuite([only]))
+    expect(code).toBe(0)
+    expect(out).toContain("      faults/worker-killed  cases.ts:1\n")
+    expect(out).toContain("3 requirements, 2 of them MUST; 1 cases, 1 faults\n")
+    expect(out).toContain("without a case: 1, 1 of them MUST\n")
   })
 
   it.each(["worker", "server", "report", "list"])("has help for %s", async (command) => {

@@ -156,7 +156,7 @@ const runFaults = async (parsed: Parsed, surroundings: Surroundings): Promise<nu
   return await runTarget(suite, options.requirements, chosen, surroundings)
 }
 
-/** With no target behind them: for what cases there are. */
+/** With no target behind them: for what cases and faults there are. */
 const allSuites = async (
   suites: Suites,
   known: Awaited<ReturnType<Suites["requirements"]>>
@@ -164,7 +164,8 @@ const allSuites = async (
   const none = (command: Command, ...tokens: ReadonlyArray<string>) => parseFlags("list", command, tokens)
   return [
     await suites.worker(readWorkerOptions(none(worker, "--cmd", "none", "--runtime", "bun"), known)),
-    await suites.server(readServerOptions(none(server, "--cmd", "none {data} {socket} {port}"), known))
+    await suites.server(readServerOptions(none(server, "--cmd", "none {data} {socket} {port}"), known)),
+    await suites.faults(readServerOptions(none(faults, "--cmd", "none {data} {socket} {port}"), known))
   ]
 }
 
@@ -247,8 +248,8 @@ const runReport = async (parsed: Parsed, { color, out }: Surroundings): Promise<
   if (parsed.files.length === 0)
     parsed.fault("give the results that are put together: files that --json wrote")
   parsed.done()
+  await checkWritable(files, parsed.files)
   const runs = await Promise.all(parsed.files.map(readRun))
-  await checkWritable(files)
   await writeReports(runs, files)
   for (const run of runs) await out(`${terminalReport(run, { color, quiet: parsed.has("quiet") })}\n`)
   return runs.every((run) => faultsOf(run).length === 0) ? Exit.green : Exit.red

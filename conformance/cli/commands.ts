@@ -90,8 +90,14 @@ export const worker: Command = {
       name: "runtime",
       value: "NAME",
       choices: ["bun", "quickjs-ng", "other"],
-      description: "What runs the functions; `other` is held to nothing that is about JavaScript.",
+      description: "What runs the functions.",
       fallback: "other"
+    },
+    {
+      name: "javascript",
+      value: null,
+      description:
+        "Functions are in JavaScript, on `other` too, which else is held to nothing that is about JavaScript."
     },
     FUNCTIONS,
     { name: "extension", value: "EXT", description: "Of the fixture functions' files.", fallback: "js" },
@@ -112,6 +118,7 @@ export const worker: Command = {
   ],
   examples: [
     'bunbase conformance worker --cmd "python3 worker.py" --functions ./functions --extension py --protocol 1.0',
+    'bunbase conformance worker --cmd "./engine worker.js" --javascript',
     'bunbase conformance worker --cmd "./worker" --id WP-012 --html report.html'
   ]
 }
@@ -210,7 +217,7 @@ export const report: Command = {
 
 export const list: Command = {
   name: "list",
-  summary: "show the requirements, and the cases that check each",
+  summary: "show the requirements, and the cases and faults that are about each",
   details: [],
   files: null,
   flags: filters,

@@ -104,6 +104,7 @@ export const readWorkerOptions = (
     cmd: cmd ?? "",
     runtime: parsed.choice("runtime", ["bun", "quickjs-ng", "other"], "other"),
     extension: extension.replace(/^\./, ""),
+    javascript: parsed.has("javascript"),
     protocol: parsed.choice("protocol", ["1.0", "1.1"], "1.1"),
     features: parsed.has("features") ? parsed.list("features") : null
   }

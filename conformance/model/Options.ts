@@ -20,6 +20,8 @@ export interface WorkerOptions extends SuiteOptions {
   /** The shell command that starts a worker, as the user wrote it. */
   readonly cmd: string
   readonly runtime: "bun" | "quickjs-ng" | "other"
+  /** `--javascript`: it is held to what is about functions in JavaScript, as bun and quickjs-ng are without it. */
+  readonly javascript?: boolean
   /** The folder of the fixture functions, absolute. */
   readonly functions: string
   /** Of the fixture functions' files, without the dot: `js`. */

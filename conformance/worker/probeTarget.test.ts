@@ -8,6 +8,7 @@ import { bench, functions, scriptedCommand, targetOf } from "./testing/bench.ts"
 
 const options = {
   runtime: "other" as const,
+  javascript: false,
   functions,
   extension: "js",
   protocol: "1.1" as const,
@@ -64,6 +65,12 @@ describe("a target that works", () => {
 
   it("of a later version 1.x is held to what is known", async () => {
     expect(await probe(scriptedCommand({ protocol: "1.7" }))).toMatchObject({ facts: { protocol: "1.1" } })
+  })
+
+  it("is held to what is about JavaScript where the user says so", async () => {
+    expect(await probe(scriptedCommand(), { javascript: true })).toMatchObject({
+      facts: { javascript: true, traits: [] }
+    })
   })
 
   it("may break rules: it can be tested, and its cases turn red", async () => {

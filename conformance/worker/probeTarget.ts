@@ -102,7 +102,7 @@ const factsOf = (ready: Message, options: WorkerOptions): TargetFacts => {
   return {
     roles: ["worker"],
     protocol,
-    javascript: options.runtime !== "other",
+    javascript: options.runtime !== "other" || options.javascript === true,
     features: protocol === "1.0" ? [] : said,
     traits: options.runtime === "other" ? [] : [options.runtime]
   }
