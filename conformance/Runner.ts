@@ -241,7 +241,8 @@ const runCase = async <Target>(
     if (verdict !== null && !bound.isLate()) return resultOf(verdict)
     transcript.add("note", bound.reason())
     const hasEnded = await settled(running, groups, options.graceMs)
-    const message = hasEnded ? bound.reason() : `${bound.reason()}, and did not end when it was told to`
+    const runs = propertyRuns === 0 ? "" : `, with ${propertyRuns} runs of its property made`
+    const message = `${bound.reason()}${runs}${hasEnded ? "" : ", and did not end when it was told to"}`
     return resultOf({ _tag: "Failed", message, cause: "time", transcript: transcript.lines() })
   } catch (error) {
     return resultOf(failed(error, transcript))
@@ -274,13 +275,14 @@ const failed = (error: unknown, transcript: Transcript): Verdict => {
   }
   if (!(error instanceof CaseFailure))
     return { _tag: "Failed", message: wordsOf(error), cause: "error", ...lines }
-  const { expected, message, observed, requirements } = error
+  const { expected, isLate, message, observed, requirements } = error
   return {
     _tag: "Failed",
     message,
     ...(expected === undefined ? {} : { expected: showValue(expected) }),
     ...(observed === undefined ? {} : { observed: showValue(observed) }),
     ...(requirements === undefined ? {} : { requirements }),
+    ...(isLate ? { cause: "time" as const } : {}),
     ...lines
   }
 }

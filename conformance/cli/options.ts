@@ -34,6 +34,8 @@ export interface BrokenFlags {
   readonly kind: "worker" | "server" | null
   /** `--only`; empty: all. */
   readonly names: ReadonlyArray<string>
+  /** `--except` */
+  readonly left: ReadonlyArray<string>
   readonly seed: number
   /** Targets at a time. */
   readonly jobs: number
@@ -47,6 +49,7 @@ const TARGETS_PER_CORE = 4
 export const readBrokenFlags = (parsed: Parsed): BrokenFlags => ({
   kind: parsed.has("kind") ? parsed.choice("kind", ["worker", "server"], "worker") : null,
   names: parsed.list("only"),
+  left: parsed.list("except"),
   seed: readSeed(parsed),
   jobs: parsed.number("jobs", 1, MOST_JOBS, true) ?? availableParallelism() * TARGETS_PER_CORE,
   timeoutFactor: readTimeoutFactor(parsed),
@@ -54,6 +57,7 @@ export const readBrokenFlags = (parsed: Parsed): BrokenFlags => ({
 })
 
 const MOST_JOBS = 256
+const MOST_PROPERTY_RUNS = 100_000
 const MOST_SEED = 2_147_483_647
 
 const readSeed = (parsed: Parsed): number =>
@@ -84,7 +88,7 @@ const readSuiteOptions = (
   return {
     requirements,
     caseFiles: parsed.list("cases"),
-    propertyRuns: parsed.number("property-runs", 1, 1_000_000, true),
+    propertyRuns: parsed.number("property-runs", 1, MOST_PROPERTY_RUNS, true),
     timeoutFactor: readTimeoutFactor(parsed),
     functions: functions === null ? FUNCTIONS : resolve(functions)
   }

@@ -46,8 +46,34 @@ const property = fc.asyncProperty(fc.string(), (text) => Promise.resolve().then(
 describe("a property", () => {
   it("that holds counts its runs", async () => {
     const holds = fc.asyncProperty(fc.string(), (_text) => Promise.resolve())
-    await checkProperty(holds, { context: context(), runs: 30, withinMs: 60_000, replay })
+    await checkProperty(holds, { context: context(), runs: 30, withinMs: 60_000, timeoutFactor: 1, replay })
     expect(ran).toBe(30)
+  })
+
+  it("whose time is over before all its runs have ended fails, and says how many did", async () => {
+    for (const last of [1, 3]) {
+      ran = 0
+      let runs = 0
+      // the time is over in the middle of the last one
+      const stops = fc.asyncProperty(fc.string(), async (_text) => {
+        runs += 1
+        if (runs === last) await new Promise<void>(() => {})
+      })
+      const failure = await checkProperty(stops, {
+        context: context(),
+        runs: 10,
+        withinMs: 200,
+        mostRunMs: 600_000,
+        timeoutFactor: 0.5,
+        replay
+      }).catch((error: unknown) => error)
+      expect(failure).toMatchObject({
+        name: "CaseFailure",
+        message: `${ran} of the property's 10 runs ended within 100 ms: give it more time by --timeout-factor`,
+        isLate: true
+      })
+      expect(ran).toBeLessThan(last)
+    }
   })
 
   it("that does not hold is told by its smallest counterexample, which can be run again", async () => {
@@ -55,6 +81,7 @@ describe("a property", () => {
       context: context(),
       runs: 1_000,
       withinMs: 60_000,
+      timeoutFactor: 1,
       replay
     }).catch((error: unknown) => error)
     expect(failure).toBeInstanceOf(CaseFailure)
@@ -88,8 +115,8 @@ describe("a property", () => {
       if (run >= hanging) await new Promise<void>(() => {})
     })
     await expect(
-      checkProperty(hangs, { context: context(), runs: 10, withinMs: 40, replay })
-    ).rejects.toThrow("Property timeout")
+      checkProperty(hangs, { context: context(), runs: 10, withinMs: 40, timeoutFactor: 1, replay })
+    ).rejects.toMatchObject({ message: expect.stringContaining("Property timeout"), isLate: true })
   })
 })
 

@@ -58,6 +58,8 @@ export class CaseFailure extends Error {
   readonly observed: unknown
   /** The requirements that are violated, where it is known; else all of the case's are taken as failed. */
   readonly requirements: ReadonlyArray<string> | undefined
+  /** Nothing was violated that could be seen: the time was over before the case had seen what it wanted to see. */
+  readonly isLate: boolean
 
   constructor(
     message: string,
@@ -65,11 +67,13 @@ export class CaseFailure extends Error {
       readonly expected?: unknown
       readonly observed?: unknown
       readonly requirements?: ReadonlyArray<string>
+      readonly isLate?: boolean
     } = {}
   ) {
     super(message)
     this.expected = more.expected
     this.observed = more.observed
     this.requirements = more.requirements
+    this.isLate = more.isLate ?? false
   }
 }

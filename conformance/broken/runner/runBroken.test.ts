@@ -1,3 +1,4 @@
+import { once } from "node:events"
 import { mkdtemp, rm, writeFile } from "node:fs/promises"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
@@ -24,6 +25,7 @@ const target = (more: Partial<BrokenTarget> = {}): BrokenTarget => ({
   runtimes: ["bun"],
   runtime: "bun",
   timeoutFactor: 1,
+  byTimeout: false,
   source: "table.yaml:1",
   ...more
 })
@@ -97,6 +99,33 @@ describe("a broken target", () => {
     const cases = [failing("a/about-3", ["WP-003", "WP-001"], ["WP-002"])]
     const { result } = await run(target({ turnsRed: ["WP-002"], cases: ["worker/a/*"] }), cases)
     expect(result?.faults).toEqual([])
+  })
+
+  it("does not turn red by what is the suite's own fault, nor by a case whose time was over", async () => {
+    const cases = [
+      fakeCase("a/throws", () => {
+        throw new RangeError("of its own")
+      }),
+      fakeCase("a/dead", () => {
+        throw new TargetUnusable("it died at once")
+      }),
+      fakeCase("a/hangs", (_, { signal }) => once(signal, "abort").then(() => {}), { timeoutMs: 10 })
+    ]
+    const { result } = await run(target(), cases)
+    expect([...(result?.red ?? [])]).toEqual([])
+    expect(result?.faults).toEqual([
+      "WP-001 stayed green: worker/a/throws is at fault itself: RangeError: of its own; " +
+        "worker/a/dead is at fault itself: it died at once; worker/a/hangs has no verdict: took longer than its 20 ms"
+    ])
+  })
+
+  it("turns red by a case whose time was over where the table says so", async () => {
+    const hangs = fakeCase("a/hangs", (_, { signal }) => once(signal, "abort").then(() => {}), {
+      timeoutMs: 10
+    })
+    const { result } = await run(target({ byTimeout: true }), [hangs])
+    expect(result?.faults).toEqual([])
+    expect(result?.red.get("WP-001")).toContain("worker/a/hangs: took longer than its 20 ms")
   })
 
   it("that passes is a fault, with what was seen", async () => {
@@ -220,6 +249,10 @@ targets:
       code: 2,
       err: expect.stringContaining("table:5:68: there is no requirement WP-004 in the specification\n")
     })
+    expect((await broken(["--except", "two"])).out).toContain("broken targets: 1,")
+    expect((await broken(["--except", "towo"])).err).toBe(
+      "error: --except towo: there is no such target; did you mean two?\n"
+    )
     expect(await broken(["--only", "tow"])).toMatchObject({
       code: 2,
       err: "error: --only tow: there is no such target; did you mean two?\n"

@@ -155,7 +155,7 @@ const runSound = async (
 
 const runUntilRed = async (
   suite: AnySuite,
-  { cases, turnsRed }: BrokenTarget,
+  { byTimeout, cases, turnsRed }: BrokenTarget,
   timeoutFactor: number,
   { interrupt, requirements, seed }: BrokenOptions,
   red: Map<string, string>,
@@ -179,7 +179,7 @@ const runUntilRed = async (
         count()
         seen.push(result)
         const { id: name, verdict } = result
-        for (const id of redOf(result)) {
+        for (const id of redOf(result, byTimeout)) {
           if (verdict._tag === "Failed" && turnsRed.includes(id) && !red.has(id))
             red.set(id, `${name}: ${firstLine(verdict.message)}`)
         }
@@ -190,15 +190,22 @@ const runUntilRed = async (
   return green().map((id) => `${id} stayed green: ${whatWasSeen(id, seen)}`)
 }
 
-/** The requirements that a case has shown to be violated. */
-const redOf = ({ requirements, verdict }: CaseResult): ReadonlyArray<string> =>
-  verdict._tag === "Failed" ? (verdict.requirements ?? requirements) : []
+/**
+ * The requirements that a case has shown to be violated. A case that threw what it did not mean to has shown nothing but a fault of
+ * the suite's, and one whose time was over nothing either, but of a target of which the table says so.
+ */
+const redOf = ({ requirements, verdict }: CaseResult, byTimeout: boolean): ReadonlyArray<string> => {
+  if (verdict._tag !== "Failed" || verdict.cause === "error") return []
+  return verdict.cause === "time" && !byTimeout ? [] : (verdict.requirements ?? requirements)
+}
 
 const whatWasSeen = (id: string, seen: ReadonlyArray<CaseResult>): string => {
   const own = seen.filter(({ requirements }) => requirements.includes(id))
   const words = own.map(({ id: name, verdict }) => {
     if (verdict._tag === "Passed") return `${name} passed`
     if (verdict._tag === "NotApplicable") return `${name} is not for it, ${verdict.reason}`
+    if (verdict.cause === "time") return `${name} has no verdict: ${firstLine(verdict.message)}`
+    if (verdict.cause === "error") return `${name} is at fault itself: ${firstLine(verdict.message)}`
     return `${name} failed for ${(verdict.requirements ?? []).join(", ")}: ${firstLine(verdict.message)}`
   })
   return words.length === 0 ? "no case that was run checks it" : words.join("; ")

@@ -26,6 +26,8 @@ export interface BrokenTarget {
   /** Of a worker: as `--runtime`. */
   readonly runtime: "bun" | "quickjs-ng" | "other"
   readonly timeoutFactor: number
+  /** A case whose time is over counts as red: what the target does wrong is that nothing more comes. */
+  readonly byTimeout: boolean
   /** Where it stands: `conformance/broken/table.yaml:12`. */
   readonly source: string
 }
@@ -62,6 +64,7 @@ const TargetSchema = Schema.Struct({
   ),
   /** It breaks nothing, and has to be green. */
   sound: optional(Schema.Literal(true)),
+  by_timeout: optional(Schema.Literal(true)),
   cases: optional(Schema.NonEmptyArray(Schema.String)),
   ...own
 })
@@ -192,6 +195,7 @@ const targetOf = (target: Target, file: File, source: string): BrokenTarget => {
     runtimes: target.runtimes ?? defaults?.runtimes ?? ["bun"],
     runtime: target.runtime ?? defaults?.runtime ?? "other",
     timeoutFactor: target.timeout_factor ?? (target.sound === true ? 1 : (defaults?.timeout_factor ?? 1)),
+    byTimeout: target.by_timeout === true,
     source
   }
 }

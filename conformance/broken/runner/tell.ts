@@ -6,20 +6,21 @@ import { UnknownNames } from "../../Selection.ts"
 import type { BrokenResult } from "./runBroken.ts"
 import { type BrokenTarget, uncovered } from "./table.ts"
 
-/** The targets that `--kind` and `--only` name. Throws `UnknownNames`. */
+/** The targets that `--kind`, `--only` and `--except` choose. Throws `UnknownNames`. */
 export const chooseTargets = (
   table: ReadonlyArray<BrokenTarget>,
-  { kind, names: only }: Pick<BrokenFlags, "kind" | "names">
+  { kind, left, names: only }: Pick<BrokenFlags, "kind" | "names" | "left">
 ): ReadonlyArray<BrokenTarget> => {
   const names = table.map(({ name }) => name)
-  const unknown = only.filter((name) => !names.includes(name))
-  if (unknown.length > 0) {
-    throw new UnknownNames(
-      unknown.map((name) => `--only ${name}: there is no such target${didYouMean(name, names)}`)
+  const unknown = (flag: string, given: ReadonlyArray<string>): ReadonlyArray<string> =>
+    given.flatMap((name) =>
+      names.includes(name) ? [] : [`${flag} ${name}: there is no such target${didYouMean(name, names)}`]
     )
-  }
+  const lines = [...unknown("--only", only), ...unknown("--except", left)]
+  if (lines.length > 0) throw new UnknownNames(lines)
   const chosen = table.filter(
-    (one) => (kind === null || one.kind === kind) && (only.length === 0 || only.includes(one.name))
+    ({ kind: own, name }) =>
+      (kind === null || own === kind) && (only.length === 0 || only.includes(name)) && !left.includes(name)
   )
   if (chosen.length === 0) throw new UnknownNames(["no target is like that"])
   return chosen

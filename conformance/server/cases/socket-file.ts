@@ -2,6 +2,8 @@ import { existsSync, lstatSync, readFileSync } from "node:fs"
 import { mkdtemp, rm, writeFile } from "node:fs/promises"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
+import { CaseFailure } from "../../model/Case.ts"
+import { TargetUnusable } from "../../model/Suite.ts"
 import type { Bench } from "../Bench.ts"
 import { check, holds } from "../check.ts"
 import { casesOf } from "../define.ts"
@@ -48,7 +50,12 @@ cases.add(
     const first = await bench.own({ place: { socket } })
     await first.kill()
     holds("a killed server has removed its socket: nothing is left to take over", existsSync(socket))
-    const second = await bench.own({ place: { socket } })
+    const second = await bench.own({ place: { socket } }).catch((error: unknown) => {
+      if (!(error instanceof TargetUnusable)) throw error
+      throw new CaseFailure("a server does not start where a killed one has left its socket", {
+        observed: error.message
+      })
+    })
     check("the second server", "OK", (await second.call("PING")).status)
   }
 )

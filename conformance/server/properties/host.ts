@@ -47,6 +47,7 @@ export const hostProperties = (runs: number | null): ReadonlyArray<ServerCase> =
         context: bench.context,
         runs: runs ?? 40,
         withinMs: 25_000,
+        timeoutFactor: bench.target.options.timeoutFactor,
         replay: ([one]) => ({
           area: "replay",
           case: {

@@ -172,6 +172,7 @@ export const httpProperties = (runs: number | null): ReadonlyArray<ServerCase> =
           context,
           runs: runs ?? 60,
           withinMs: WITHIN_MS,
+          timeoutFactor: bench.target.options.timeoutFactor,
           replay: ([shaped]) => ({
             area: "replay",
             case: {

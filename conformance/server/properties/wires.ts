@@ -158,6 +158,7 @@ export const wireProperties = (runs: number | null): ReadonlyArray<ServerCase> =
           context: bench.context,
           runs: runs ?? 150,
           withinMs: WITHIN_MS,
+          timeoutFactor: bench.target.options.timeoutFactor,
           replay: ([one]) => ({
             area: "replay",
             case: {
@@ -192,6 +193,7 @@ export const wireProperties = (runs: number | null): ReadonlyArray<ServerCase> =
             context: bench.context,
             runs: runs ?? 25,
             withinMs: WITHIN_MS,
+            timeoutFactor: bench.target.options.timeoutFactor,
             replay: ([all]) => ({
               area: "replay",
               case: {
@@ -236,6 +238,7 @@ export const wireProperties = (runs: number | null): ReadonlyArray<ServerCase> =
           context: bench.context,
           runs: runs ?? 100,
           withinMs: WITHIN_MS,
+          timeoutFactor: bench.target.options.timeoutFactor,
           replay: ([one]) => ({
             area: "replay",
             case: {

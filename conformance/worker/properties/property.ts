@@ -29,7 +29,6 @@ export interface PropertyDefinition {
 
 /** How long a counterexample is made smaller, in milliseconds. */
 const SHRINK_MS = 10_000
-const MOST_RUNS = 100_000
 
 /** Makes steps of data playable. Throws where the model made what is no step. */
 export const stepsOf = (data: ReadonlyArray<StepData>): ReadonlyArray<Step<CaseRoom>> =>
@@ -120,18 +119,22 @@ const check = async (
         if (failedAt !== 0 && performance.now() - failedAt > SHRINK_MS) return
         try {
           await run(steps)
+          // what makes a counterexample smaller is no run; counted one by one, for one whose time is over in the middle
+          if (failedAt === 0) context.ranProperties(1)
         } catch (error) {
           failure = error
-          if (failedAt === 0) failedAt = performance.now()
+          if (failedAt === 0) {
+            failedAt = performance.now()
+            if (!signal.aborted) context.ranProperties(1)
+          }
           // what a failed run has left behind is not to be the next one's
           await close()
           throw error
         }
       }),
-      { seed, numRuns: Math.min(target.propertyRuns ?? definition.runs, MOST_RUNS) }
+      { seed, numRuns: target.propertyRuns ?? definition.runs }
     )
     signal.throwIfAborted()
-    context.ranProperties(details.numRuns)
     if (details.failed) throw counterexample(definition, seed, details.counterexample, failure)
     const last = session as WorkerSession | null
     await last?.finish()

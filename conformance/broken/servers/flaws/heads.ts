@@ -44,6 +44,10 @@ export const heads: Readonly<Record<string, Flaw>> = {
       /^[\w-]+$/.test(name) ? [[name, value.replaceAll("\0", "")] as const] : []
     )
   ),
+  // HG-018
+  "http-plain-names-only": headers((all) =>
+    all.filter(([name]) => /^[\w-]+$/.test(name) || !/^[\w!#$%&'*+.^`|~-]+$/.test(name))
+  ),
   // HG-082
   "http-knows-one-bearer": headers((all) =>
     (valueOf(all, "authorization") ?? "Bearer ").startsWith("Bearer ")
