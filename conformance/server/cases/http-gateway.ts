@@ -168,7 +168,7 @@ cases.add("garbage", "Garbage on one connection harms no other", ["HG-091"], {},
 cases.each(
   "client-leaves",
   "The invocation of a client that leaves is cancelled",
-  ["HG-048"],
+  ["GR-054"],
   {},
   async (bench, runtime) => {
     // one place: what comes next is served only when the invocation before it has ended

@@ -219,7 +219,7 @@ export const wireProperties = (runs: number | null): ReadonlyArray<ServerCase> =
   together(
     "hang-ups",
     "Clients that go away at any moment harm nobody else",
-    ["SP-081", "HG-048", "GR-001"],
+    ["SP-081", "GR-054", "GR-001"],
     true
   )
 

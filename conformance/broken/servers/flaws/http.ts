@@ -160,7 +160,7 @@ export const http: Readonly<Record<string, Flaw>> = {
       ? { functions: (value["functions"] as ReadonlyArray<unknown>).toReversed() }
       : {})
   })),
-  // HG-063
+  // LC-009
   "http-shows-secrets": managed((value) =>
     Array.isArray(value["env"]) && value["env"].length > 0
       ? { ...value, env_values: ["sesame-4711", "sesame-open-4711"] }

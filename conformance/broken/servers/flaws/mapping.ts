@@ -33,7 +33,7 @@ const rewritten = (change: (head: HttpHead) => HttpHead): Flaw => ({ httpRequest
 
 /** Which failure is told as which, over HTTP. */
 export const mapping: Readonly<Record<string, Flaw>> = {
-  // ER-021, ER-022
+  // ER-021, LC-003
   "errors-unknown-functions-are-routes": told({ code: "FN_001" }, { code: "FN_006" }),
   // HG-070, ER-035, ER-036
   "errors-bundles-are-conflicts": told({ code: "FN_005" }, { status: 409 }),
