@@ -1,4 +1,5 @@
 import { type Frame, encodeFrame } from "../../server/client/Frames.ts"
+import type { HostFlaw } from "../hosts/HostFlaw.ts"
 
 /** Where a broken server stands in for the real one. */
 export interface Place {
@@ -74,6 +75,8 @@ export interface Flaw {
   readonly httpAnswer?: (answer: HttpAnswer, request: HttpHead) => HttpAnswer | null
   /** Bytes of a client came that are no HTTP. */
   readonly httpGarbage?: (closeAll: () => void) => void
+  /** What stands between the server and its workers, where they are a program of the suite's. */
+  readonly host?: HostFlaw
 }
 
 export type Payload = Readonly<Record<string, unknown>>

@@ -1,3 +1,4 @@
+import { hosts } from "../hosts/flaws.ts"
 import type { Flaw } from "./Flaw.ts"
 import { answers } from "./flaws/answers.ts"
 import { capabilities } from "./flaws/capabilities.ts"
@@ -26,5 +27,6 @@ export const flaws: Readonly<Record<string, Flaw>> = {
   ...mapping,
   ...guarantees,
   ...lifecycle,
-  ...capabilities
+  ...capabilities,
+  ...hosts
 }

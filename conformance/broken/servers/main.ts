@@ -6,17 +6,21 @@
  * `COMMAND` starts the real server on a hidden socket and port, and has the placeholders `%data%`, `%socket%` and `%port%`; left
  * out it is this version's own. What stands behind `--` is added to it. Where the environment names a server that is shared,
  * that one is used instead, unless something asks for one of its own: `--server`, settings, flags, or a flaw of its start or
- * end. Only what the flaws are about goes through here: the rest is the real server's, unless it is shared.
+ * end. Only what the flaws are about goes through here: the rest is the real server's, unless it is shared. What the server
+ * and its workers say to each other goes through here where `FLAGS` have the workers' program, by `--quickjs-worker`.
  */
 import { spawn } from "node:child_process"
 import { rmSync } from "node:fs"
 import { connect } from "node:net"
 import { parseArgs } from "node:util"
 import { freePort } from "../../server/target/ServerProcess.ts"
+import { functionsOf, saysReadyOnce } from "../hosts/flaws.ts"
+import { HostProxy } from "../hosts/HostProxy.ts"
+import { writeRelay } from "../hosts/relayProgram.ts"
 import type { Flaw, Place } from "./Flaw.ts"
 import { flaws as known } from "./flaws.ts"
 import { HttpProxy } from "./HttpProxy.ts"
-import { REAL_SERVER, SHARED } from "./real.ts"
+import { HOST_FLAGS, REAL_SERVER, SHARED, SHARED_BY_HOSTS } from "./real.ts"
 import { SocketProxy } from "./SocketProxy.ts"
 
 const separator = process.argv.indexOf("--")
@@ -46,11 +50,15 @@ const has = (...names: ReadonlyArray<keyof Flaw>): boolean =>
 
 const place: Place = { socket, port: Number(port), data }
 const isSet = Object.keys(process.env).some((name) => name.startsWith("FUNCTIONS_"))
-const shared = process.env[SHARED]
+/** The workers' program, where it is one of the suite's. */
+const workerAt = added.indexOf("--quickjs-worker") + 1
+const worker = workerAt === 0 ? undefined : added[workerAt]
+const isHost = worker !== undefined && has("host")
+const shared = process.env[isHost ? SHARED_BY_HOSTS : SHARED]
 const isAttached =
   shared !== undefined &&
   server === undefined &&
-  added.length === 0 &&
+  added.join(" ") === (isHost ? `--quickjs-worker ${worker} ${HOST_FLAGS}` : "") &&
   !isSet &&
   !has("before", "started", "ended", "stopping", "own")
 const [sharedPort = "", sharedPath = ""] = (shared ?? "").split(/:(.*)/s)
@@ -88,10 +96,24 @@ try {
   fail(error instanceof Error ? error.message : String(error))
 }
 
+const [workersSocket, relay] = [`${socket}.workers`, `${socket}.relay`]
+/** What makes the workers of a shared server this one's. */
+const isSharing = isHost && isAttached
+const hostFlaws = [...flaws.flatMap(({ host }) => host ?? []), ...(isSharing ? [saysReadyOnce()] : [])]
+const hostProxy = isHost ? new HostProxy(worker, hostFlaws) : null
+if (hostProxy !== null) {
+  await hostProxy.listen(workersSocket)
+  writeRelay(relay, workersSocket)
+  added[workerAt] = relay
+}
+const httpFlaws = [...flaws, ...(isSharing ? [functionsOf(workersSocket)] : [])]
+
 const socketProxy = hidden.socket === place.socket ? null : new SocketProxy(hidden.socket, flaws)
-const httpProxy = hidden.port === place.port ? null : new HttpProxy(hidden.port, flaws)
+const httpProxy = hidden.port === place.port ? null : new HttpProxy(hidden.port, httpFlaws)
 
 const leave = (code: number): void => {
+  hostProxy?.stop()
+  rmSync(relay, { force: true })
   if (socketProxy !== null) rmSync(place.socket, { force: true })
   for (const { ended } of flaws) ended?.(place)
   // what the real server said last may be on its way to a client

@@ -1,5 +1,7 @@
 import { rm } from "node:fs/promises"
+import { join } from "node:path"
 import { fileURLToPath } from "node:url"
+import { writeRelay } from "../hosts/relayProgram.ts"
 import type { Processes } from "../../model/Suite.ts"
 import { Transcript } from "../../model/Transcript.ts"
 import { awaitReady } from "../../server/target/awaitReady.ts"
@@ -17,33 +19,60 @@ export const REAL_SERVER = `'${fileURLToPath(new URL("../../../bin/bunbase", imp
 /** In the environment of broken servers: where the real one is that they share, as `PORT:PATH`. */
 export const SHARED = "BUNBASE_BROKEN_SHARED"
 
+/** The same of the one whose workers are relays to the broken hosts that share it. */
+export const SHARED_BY_HOSTS = "BUNBASE_BROKEN_SHARED_BY_HOSTS"
+
+/** Beside `--quickjs-worker`, of a server whose workers are a program of the suite's. */
+export const HOST_FLAGS = "--quickjs-fork-server off"
+
 /**
- * Starts a server that is right, for all broken ones that need none of their own: a start of one takes a second, a proxy
- * before it next to nothing. Rejects with `TargetUnusable`. Gives what ends it.
+ * Starts servers that are right, for all broken ones that need none of their own: a start of one takes a second, a proxy
+ * before it next to nothing. Rejects with `TargetUnusable`. Gives what ends them.
  */
 export const shareRealServer = async (
   processes: Processes,
   signal: AbortSignal
 ): Promise<() => Promise<void>> => {
+  const started = await Promise.allSettled([
+    share(SHARED, false, processes, signal),
+    share(SHARED_BY_HOSTS, true, processes, signal)
+  ])
+  const stop = async (): Promise<void> => {
+    await Promise.all(started.map((one) => (one.status === "fulfilled" ? one.value() : null)))
+  }
+  const failed = started.find((one) => one.status === "rejected")
+  if (failed === undefined) return stop
+  await stop()
+  throw failed.reason
+}
+
+const share = async (
+  variable: string,
+  isHost: boolean,
+  processes: Processes,
+  signal: AbortSignal
+): Promise<() => Promise<void>> => {
   const { folder, ...place } = await newPlace()
+  const relay = join(folder, "relay")
+  if (isHost) writeRelay(relay, null)
   const server = new ServerProcess({
-    command: REAL_SERVER,
+    command: isHost ? `${REAL_SERVER} --quickjs-worker {worker} ${HOST_FLAGS}` : REAL_SERVER,
     place,
     settings: SETTINGS,
     env: {},
-    worker: null,
+    worker: isHost ? relay : null,
     processes,
     transcript: new Transcript()
   })
   const stop = async (): Promise<void> => {
-    delete process.env[SHARED]
+    delete process.env[variable]
     await server.stop(STOP_MS)
     await rm(folder, { recursive: true, force: true })
   }
   try {
     const url = new URL(`http://127.0.0.1:${place.port}`)
     await awaitReady({ url, socket: place.socket }, server, READY_MS, signal)
-    process.env[SHARED] = `${place.port}:${place.socket}`
+    process.env[variable] = `${place.port}:${place.socket}`
     return stop
   } catch (error) {
     await stop()

@@ -1,7 +1,7 @@
 import { check } from "../check.ts"
 import { casesOf } from "../define.ts"
-import { scripted } from "../scripted/scripted.ts"
-import { isReplaced } from "./hostSupport.ts"
+import { scripted, type ScriptedFunction } from "../scripted/scripted.ts"
+import { isGone, shows } from "./hostSupport.ts"
 
 /** What a host sends with invocations, and what becomes of them. */
 const cases = casesOf("host", ["scripted-worker", "http"])
@@ -21,16 +21,27 @@ cases.add(
       },
       {}
     )
+    const invocation = async (count: number): Promise<void> => {
+      await fn.door.until(`invocation ${count}`, () => (heard("invoke").length >= count ? true : null))
+    }
+    // a host that says nothing may end the worker
+    const cancel = async (count: number): Promise<void> => {
+      const pid = heard("invoke")[count - 1]?.pid ?? 0
+      await fn.door.until(`cancel ${count}`, () =>
+        heard("cancel").length >= count || isGone(pid) ? true : null
+      )
+      check("messages cancel", count, heard("cancel").length)
+    }
     const client = bench.keep(await fn.door.connect())
     client.post("INVOKE", { function_id: fn.name, headers: { "x-invocation-id": "gone-1" } })
-    await fn.door.until("the invocation", () => (heard("invoke").length > 0 ? true : null))
+    await invocation(1)
     client.destroy()
-    await fn.door.until("a cancel", () => (heard("cancel").length > 0 ? true : null))
+    await cancel(1)
     const connection = await fn.door.tcp()
     void connection.send(`GET ${fn.target("/two")} HTTP/1.1\r\nHost: x\r\n\r\n`)
-    await fn.door.until("the second invocation", () => (heard("invoke").length > 1 ? true : null))
+    await invocation(2)
     connection.destroy()
-    await fn.door.until("a second cancel", () => (heard("cancel").length > 1 ? true : null))
+    await cancel(2)
     const invoked = heard("invoke").map(({ id }) => id)
     check(
       "what was cancelled",
@@ -61,12 +72,15 @@ cases.add(
         worker.on("cancel", ({ id }) => worker.respond(id, "too late"))
       },
       {},
-      { timeout_seconds: 0.4, max_workers: 1 }
+      { timeout_seconds: 10, max_workers: 1 }
     )
     const { text } = await fn.call("/")
-    check("the late one", { status: 504, code: "FN_002" }, await fn.call("/late"))
-    check("the next one", { status: 200, text: { $not: text } }, await fn.call("/"))
-    check("the cancel", [{ payload: { reason: "deadline" }, pid: Number(text) }], heard("cancel"))
+    const late = await fn.invoke({ path: "/late", deadline_ms: 300 })
+    check("the late one", { success: false, code: "FN_002" }, late.payload)
+    const next = await fn.call("/")
+    shows(["WP-171"], "the next one", { status: 200, text: { $not: "too late" } }, next)
+    shows(["WP-172"], "the next one's worker", { text: { $not: text } }, next)
+    shows(["WP-131"], "the cancel", [{ payload: { reason: "deadline" }, pid: Number(text) }], heard("cancel"))
   }
 )
 
@@ -80,13 +94,14 @@ cases.add(
       bench,
       (worker) => {
         worker.on("invoke", ({ id, payload }) => {
-          const ghost = payload["path"] === "/do" ? "ghost" : id
-          worker.respond(ghost, String(worker.pid))
+          if (payload["path"] === "/do") worker.respond("ghost", "boo")
+          // a host that passes over a ghost has an answer
+          worker.respond(id, String(worker.pid))
         })
       },
       {}
     )
-    await isReplaced(made)
+    await noGhost(made)
   }
 )
 
@@ -102,14 +117,24 @@ cases.add(
         worker.on("invoke", ({ id, payload }) => {
           if (payload["path"] === "/do")
             worker.send("ghost", "error", { message: "x", code: "HANDLER_ERROR" })
-          else worker.respond(id, String(worker.pid))
+          worker.respond(id, String(worker.pid))
         })
       },
       {}
     )
-    await isReplaced(made)
+    await noGhost(made)
   }
 )
+
+/** The call makes the worker answer an id that is not in flight, and then the call's own. */
+const noGhost = async ({ fn }: ScriptedFunction): Promise<void> => {
+  const before = await fn.call("/")
+  check("the status before", 200, before.status)
+  const misled = await fn.call("/do")
+  shows(["WP-171"], "what its caller gets", { status: { $not: 500 }, text: { $not: "boo" } }, misled)
+  shows(["WP-170"], "the invocation's failure", { status: 502, code: "FN_004" }, misled)
+  shows(["WP-170"], "the next invocation", { status: 200, text: { $not: before.text } }, await fn.call("/"))
+}
 
 cases.add(
   "answers-twice",
@@ -148,8 +173,7 @@ cases.add(
       bench,
       (worker) => {
         let waiting = 0
-        worker.on("invoke", ({ id, payload }) => {
-          if (payload["path"] === "/other") return void setTimeout(() => worker.respond(id, "fine"), 400)
+        worker.on("invoke", () => {
           waiting += 1
           if (waiting === 3) worker.exit(9)
         })
@@ -166,8 +190,8 @@ cases.add(
     )
     const spared = other.fn.call("/")
     const lost = await Promise.all(Array.from({ length: 3 }, () => fn.call("/")))
-    check("those of the worker that ended", { $every: { status: 502, code: "FN_004" } }, lost)
-    check("one of another worker", { status: 200, text: "fine" }, await spared)
+    shows(["WP-173"], "those of the worker that ended", { $every: { status: 502, code: "FN_004" } }, lost)
+    shows(["WP-174"], "one of another worker", { status: 200, text: "fine" }, await spared)
   }
 )
 
@@ -193,37 +217,28 @@ cases.add(
       headers: { "X-Upper": "Value", "X-Many": "a" },
       body: "abc"
     })
-    const [first] = heard("invoke")
-    check(
-      "the invoke",
-      {
-        method: "POST",
-        path: "/a%2Fb",
-        url: "/a%2Fb?x=1&y=2&x=%20z&y=",
-        query: { $exactly: { x: " z", y: "" } },
-        headers: { "x-upper": "Value", "x-many": "a", "X-Upper": { $absent: true } },
-        body: { $text: "abc" },
-        deadline_ms: { $gte: 3000, $lte: 5000 }
-      },
-      first?.payload
-    )
-    const names = Object.keys((first?.payload["headers"] ?? {}) as object)
-    check(
-      "the names of its headers",
-      names.map((name) => name.toLowerCase()),
-      names
-    )
+    const first = heard("invoke")[0]?.payload ?? {}
+    shows(["WP-175"], "the invoke", { method: "POST", path: "/a%2Fb", body: { $text: "abc" } }, first)
+    shows(["WP-177"], "the invoke's url", "/a%2Fb?x=1&y=2&x=%20z&y=", first["url"])
+    shows(["WP-178"], "the invoke's query", { $exactly: { x: " z", y: "" } }, first["query"])
+    shows(["WP-180"], "the invoke's deadline", { $gte: 3000, $lte: 5000 }, first["deadline_ms"])
+    const headers = (first["headers"] ?? {}) as object
+    const names = Object.keys(headers)
+    const inLowerCase = names.map((name) => name.toLowerCase())
+    shows(["WP-179"], "the names of its headers", inLowerCase, names)
+    shows(["WP-175"], "the invoke's headers", { "x-upper": "Value", "x-many": "a" }, headers)
     await fn.http("/bare")
-    check(
-      "a bare invoke",
-      { method: "GET", path: "/bare", url: "/bare", query: { $exactly: {} }, body: "" },
-      heard("invoke")[1]?.payload
-    )
+    const bare = heard("invoke")[1]?.payload ?? {}
+    const fields = { headers: {}, query: { $any: "object" }, body: "", deadline_ms: { $any: "number" } }
+    shows(["WP-175"], "a bare invoke", { method: "GET", path: "/bare", ...fields }, bare)
+    shows(["WP-177"], "a bare invoke's url", "/bare", bare["url"])
+    shows(["WP-178"], "a bare invoke's query", { $exactly: {} }, bare["query"])
     const slow = fn.call("/slow")
     await fn.door.until("the slow one", () => (heard("invoke").length > 2 ? true : null))
     await fn.invoke({ path: "/waited", deadline_ms: 4000 })
     await slow
-    check("what is left of its time", { deadline_ms: { $gte: 1, $lte: 3999 } }, heard("invoke")[3]?.payload)
+    const left = heard("invoke")[3]?.payload["deadline_ms"]
+    shows(["WP-180"], "what is left of its time", { $gte: 1, $lte: 3999 }, left)
   }
 )
 

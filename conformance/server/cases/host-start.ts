@@ -1,7 +1,7 @@
 import { check, holds } from "../check.ts"
 import { casesOf } from "../define.ts"
 import { journalOf, journalPath, scripted, type ScriptedFunction } from "../scripted/scripted.ts"
-import { isGone, isReplaced } from "./hostSupport.ts"
+import { isGone, isReplaced, shows } from "./hostSupport.ts"
 
 /** How a host starts its workers, and what it asks of which of them. */
 const cases = casesOf("host", ["scripted-worker", "http"])
@@ -33,8 +33,8 @@ cases.add(
     for (const { status } of answers) check("an answer", 200, status)
     const answer = await fn.invoke({ path: "/late", deadline_ms: 200 })
     check("the one that is late", { success: false, code: "FN_002" }, answer.payload)
-    check("messages cancel", [], heard("cancel"))
-    check("messages ping", [], heard("ping"))
+    shows(["WP-048", "WP-051"], "messages cancel", [], heard("cancel"))
+    shows(["WP-048", "WP-051"], "messages ping", [], heard("ping"))
     await checkOneAtATime(fn.name, heard, answers.length + 1)
   }
 )
@@ -59,7 +59,7 @@ const checkOneAtATime = async (
 cases.add(
   "no-concurrency",
   "A worker without the feature concurrency has one invocation at a time",
-  ["WP-122", "WP-051"],
+  ["WP-122"],
   {},
   async (bench) => {
     const { fn, heard } = await scripted(
@@ -76,9 +76,39 @@ cases.add(
     const answers = await Promise.all(Array.from({ length: 4 }, () => fn.call("/")))
     for (const { status } of answers) check("an answer", 200, status)
     await checkOneAtATime(fn.name, heard, 4)
-    check("messages cancel", [], heard("cancel"))
   }
 )
+
+for (const feature of ["cancel", "ping"]) {
+  cases.add(
+    `no-${feature}`,
+    `A worker without the feature ${feature} hears no ${feature} when a deadline is missed`,
+    ["WP-051"],
+    {},
+    async (bench) => {
+      const { fn, heard } = await scripted(
+        bench,
+        (worker, args) => {
+          worker.journal(args.journal)
+          worker.on("invoke", ({ id, payload }) => {
+            if (payload["path"] !== "/late") worker.respond(id, String(worker.pid))
+          })
+          const features = ["load", "concurrency", "cancel", "ping"].filter((one) => one !== args.feature)
+          worker.ready({ protocol: "1.1", runtime: "quickjs-ng", features })
+          return "silent"
+        },
+        { feature },
+        { timeout_seconds: 10, max_workers: 1, concurrency: 2 }
+      )
+      const { text } = await fn.call("/")
+      const late = await fn.invoke({ path: "/late", deadline_ms: 300 })
+      check("the late one", { success: false, code: "FN_002" }, late.payload)
+      // it hears nothing more then
+      await fn.door.until("the end of the late worker", () => (isGone(Number(text)) ? true : null))
+      check(`messages ${feature}`, [], heard(feature))
+    }
+  )
+}
 
 cases.add(
   "unknown-features",
@@ -165,7 +195,8 @@ cases.add("ready-twice", "A worker that says ready again is used no more", ["WP-
     (worker) => {
       worker.on("invoke", ({ id, payload }) => {
         if (payload["path"] === "/do") worker.ready()
-        else worker.respond(id, String(worker.pid))
+        // a host that passes over a second ready has an answer
+        worker.respond(id, String(worker.pid))
       })
     },
     {}

@@ -1,3 +1,4 @@
+import type { Matcher } from "../../worker/matchers/match.ts"
 import { check } from "../check.ts"
 import type { ScriptedFunction } from "../scripted/scripted.ts"
 import { processOf } from "../target/processTable.ts"
@@ -7,6 +8,14 @@ export const isGone = (pid: number): boolean => {
   const now = processOf(pid)
   return now === null || now.state === "Z"
 }
+
+/** Fails for these requirements alone. */
+export const shows = (
+  requirements: ReadonlyArray<string>,
+  what: string,
+  expected: Matcher,
+  observed: unknown
+): void => check(what, expected, observed, new Map(), requirements)
 
 /** The call does what the script says; afterwards the same worker goes on: it was not harmed by it. */
 export const goesOn = async ({ fn }: ScriptedFunction): Promise<void> => {

@@ -3,9 +3,10 @@
  * worker program, to see what the server sends, and what it does with a worker that breaks the protocol. It speaks on the
  * descriptor that `BUNBASE_PROTOCOL_FD` names, else on its stdin and stdout.
  */
-import { appendFileSync, createReadStream, readFileSync, writeSync } from "node:fs"
+import { appendFileSync, createReadStream, readFileSync } from "node:fs"
 import { pathToFileURL } from "node:url"
 import type { HostLine, ScriptedWorker } from "./ScriptedWorker.ts"
+import { writeAll } from "./writeAll.ts"
 
 const [boot = "", ...args] = process.argv.slice(2)
 const descriptor = process.env["BUNBASE_PROTOCOL_FD"]
@@ -13,16 +14,7 @@ const input = descriptor === undefined ? 0 : Number(descriptor)
 const output = descriptor === undefined ? 1 : Number(descriptor)
 
 const write = (data: string | Uint8Array): void => {
-  const bytes = typeof data === "string" ? Buffer.from(data) : data
-  for (let at = 0; at < bytes.length;) {
-    try {
-      at += writeSync(output, bytes, at)
-    } catch (error) {
-      // the host is slow, and the descriptor does not wait by itself
-      if ((error as NodeJS.ErrnoException).code === "EAGAIN") Bun.sleepSync(1)
-      else process.exit(0)
-    }
-  }
+  if (!writeAll(output, typeof data === "string" ? Buffer.from(data) : data)) process.exit(0)
 }
 
 let journal: string | null = null
