@@ -5,7 +5,7 @@ import { InternalFault, InvalidRequest, RouteNotFound, ServiceStopping } from ".
 import { MonotonicClock } from "../domain/MonotonicClock.ts"
 import { LogPipeline } from "../logs/LogPipeline.ts"
 import { FUNCTION_METHODS } from "../protocol/FunctionMethods.ts"
-import type { RuntimesView } from "../protocol/Management.ts"
+import type { ReadyView } from "../protocol/Management.ts"
 import { BodyBudget } from "../router/BodyBudget.ts"
 import { Router } from "../router/Router.ts"
 import { Scheduler } from "../scheduler/Scheduler.ts"
@@ -195,11 +195,11 @@ const make = (
 
 const plain = { headers: { "content-type": "text/plain; charset=utf-8", "cache-control": "no-store" } }
 
-const readyAnswer = (state: ReadinessState, runtimes: RuntimesView): Response =>
-  Response.json(
-    { ready: state === "ready", state, runtimes },
-    { status: state === "ready" ? 200 : 503, headers: { "cache-control": "no-store" } }
-  )
+const readyAnswer = (state: ReadinessState, runtimes: ReadyView["runtimes"]): Response =>
+  Response.json({ ready: state === "ready", state, runtimes } satisfies ReadyView, {
+    status: state === "ready" ? 200 : 503,
+    headers: { "cache-control": "no-store" }
+  })
 
 const noRoute = (method: string, path: string, allowed: ReadonlyArray<string>): Response =>
   problemResponse(new RouteNotFound({ method, path: path.slice(0, LONGEST_ECHO), allowed }))

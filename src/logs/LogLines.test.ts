@@ -1,6 +1,9 @@
 import fc from "fast-check"
 import { describe, expect, it } from "vitest"
-import { dayOf, timeOf } from "./LogLines.ts"
+import { Schema } from "effect"
+import { LogFileLine, LogFileRecord } from "../protocol/LogFile.ts"
+import { dayOf, logLine, recordLine, timeOf } from "./LogLines.ts"
+import type { InvocationRecord, LogEntry } from "./LogPipeline.ts"
 
 describe("timeOf and dayOf", () => {
   it("are what the platform says, in any order of instants", () => {
@@ -23,5 +26,65 @@ describe("timeOf and dayOf", () => {
 
   it("takes instants between two milliseconds", () => {
     expect(timeOf(Date.UTC(2026, 0, 27) + 7.9)).toBe("2026-01-27T00:00:00.007Z")
+  })
+})
+
+describe("a line of the log", () => {
+  // as the JSON Schemas of the specification have them: what is generated from these
+  const at = fc.integer({ min: 0, max: 4e12 })
+  const text = fc.string({ unit: "binary" })
+  const token = fc.stringMatching(/^[a-z0-9-]{1,12}$/)
+
+  it("is what the specification says of log lines", () => {
+    const entry = fc.record(
+      {
+        at,
+        level: fc.constantFrom<LogEntry["level"]>("debug", "info", "warn", "error"),
+        message: text,
+        functionId: token,
+        functionName: token,
+        version: token,
+        invocationId: text,
+        workerId: token,
+        metadata: fc.dictionary(token, fc.jsonValue()),
+        stack: text
+      },
+      { requiredKeys: ["at", "level", "message"] }
+    )
+    fc.assert(
+      fc.property(entry, (one) => {
+        const line = logLine(one)
+        expect(line.indexOf("\n")).toBe(line.length - 1)
+        const read = Schema.decodeUnknownSync(LogFileLine, { onExcessProperty: "error" })(JSON.parse(line))
+        expect(read.message).toBe(one.message)
+      })
+    )
+  })
+
+  it("is what the specification says of records", () => {
+    const record: fc.Arbitrary<InvocationRecord> = fc.record({
+      at,
+      invocationId: text,
+      functionId: token,
+      functionName: token,
+      version: token,
+      workerId: fc.option(token),
+      outcome: fc.constantFrom("ok", "error", "cancelled"),
+      status: fc.option(fc.integer({ min: 200, max: 599 })),
+      code: fc.option(fc.constantFrom("FN_002", "FN_004")),
+      detail: fc.option(text),
+      coldStart: fc.boolean(),
+      queueMs: fc.double({ min: 0, max: 1e6, noNaN: true }),
+      executionMs: fc.double({ min: 0, max: 1e6, noNaN: true }),
+      logLinesCut: fc.nat()
+    })
+    fc.assert(
+      fc.property(record, (one) => {
+        const line = recordLine(one)
+        expect(line.indexOf("\n")).toBe(line.length - 1)
+        const read = Schema.decodeUnknownSync(LogFileRecord, { onExcessProperty: "error" })(JSON.parse(line))
+        expect(read).toMatchObject({ invocation_id: one.invocationId, outcome: one.outcome })
+      })
+    )
   })
 })

@@ -76,6 +76,14 @@ export const RuntimesView = Schema.Record({
 })
 export type RuntimesView = typeof RuntimesView.Type
 
+/** What `GET /ready` is answered, with 200 or, where `ready` is false, 503. */
+export const ReadyView = Schema.Struct({
+  ready: Schema.Boolean,
+  state: Schema.Literal("starting", "ready", "draining"),
+  runtimes: RuntimesView
+})
+export type ReadyView = typeof ReadyView.Type
+
 /** A bundle on this machine. */
 export const DeployByPath = Schema.Struct({ version: VersionLabel, bundle_path: Schema.String })
 /** A bundle sent along: JavaScript text, and its source map if there is one. */

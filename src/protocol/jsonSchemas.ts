@@ -1,10 +1,12 @@
 import { JSONSchema, Schema } from "effect"
 import { RegisterFunction } from "../domain/FunctionSpec.ts"
+import { LogFileLine, LogFileRecord } from "./LogFile.ts"
 import {
   DeploymentView,
   DeployRequest,
   FunctionList,
   FunctionView,
+  ReadyView,
   RuntimesView,
   VersionList
 } from "./Management.ts"
@@ -14,7 +16,7 @@ import { ErrorPayload, InvokeAnswer, managementPayloads } from "./socket/Payload
 import { Exited, ForkFailed } from "./worker/ForkControl.ts"
 import * as Messages from "./worker/Messages.ts"
 
-/** Everything that goes over a wire, by the name of its file in `spec/schemas`. */
+/** Everything that goes over a wire, and the lines of the log, by the name of its file in `spec/schemas`. */
 const schemas: ReadonlyArray<readonly [name: string, title: string, schema: Schema.Schema.All]> = [
   ["worker-message", "Any message of a worker to its host that this version knows", Messages.WorkerMessage],
   ["worker-ready", "ready: worker to host", Messages.Ready],
@@ -49,7 +51,10 @@ const schemas: ReadonlyArray<readonly [name: string, title: string, schema: Sche
   ["http-function", "A function", FunctionView],
   ["http-function-list", "GET /api/functions: what is answered", FunctionList],
   ["http-version-list", "GET /api/functions/{name}/versions: what is answered", VersionList],
-  ["http-runtimes", "The runtimes of a server", RuntimesView]
+  ["http-runtimes", "The runtimes of a server", RuntimesView],
+  ["http-ready", "GET /ready: what is answered", ReadyView],
+  ["log-line", "A line of a log file that a function or the server said", LogFileLine],
+  ["log-record", "A line of a log file that tells what became of an invocation", LogFileRecord]
 ]
 
 type Json = null | boolean | number | string | ReadonlyArray<Json> | { readonly [key: string]: Json }
