@@ -41,6 +41,8 @@ export interface Surroundings {
   readonly color: boolean
   /** stderr. */
   readonly screen: Screen
+  /** Left out: that of this machine. */
+  readonly platform?: string
   /** The table of broken targets; left out: the suite's own. */
   readonly table?: string
 }
@@ -108,7 +110,12 @@ const dispatch = async (args: ReadonlyArray<string>, surroundings: Surroundings)
 }
 
 const perform = async (command: Command, parsed: Parsed, surroundings: Surroundings): Promise<number> => {
-  const { suites } = surroundings
+  const { platform = process.platform, suites } = surroundings
+  if (platform !== "linux" && command !== report && command !== list)
+    throw new UsageFault(
+      [`${command.name} runs on Linux alone: it reads /proc to leave no process behind; this is ${platform}`],
+      "list and report run anywhere"
+    )
   switch (command) {
     case report:
       return await runReport(parsed, surroundings)
