@@ -106,13 +106,15 @@ describe("what is run", () => {
       ...cases,
       fakeCase("ping/pong", undefined, { source: "again.ts:3" }),
       fakeCase("ping/other", undefined, { requirements: ["WP-999"], source: "other.ts:4" }),
-      fakeCase("ping/none", undefined, { requirements: [], source: "none.ts:5" })
+      fakeCase("ping/none", undefined, { requirements: [], source: "none.ts:5" }),
+      fakeCase("ping/server", undefined, { requirements: ["SP-001"], source: "server.ts:6" })
     ]
     expect(() => select(wrong, known, ["worker"], everything)).toThrow(
       [
         "again.ts:3: the id worker/ping/pong is taken by cases.ts:1",
         "other.ts:4: worker/ping/other: there is no requirement WP-999 in the specification",
-        "none.ts:5: worker/ping/none checks no requirement"
+        "none.ts:5: worker/ping/none checks no requirement",
+        "server.ts:6: worker/ping/server: SP-001 binds server, and is not in this suite"
       ].join("\n")
     )
   })

@@ -47,7 +47,7 @@ export const select = <C extends AnyCase>(
   const ours = all.filter((requirement) => requirement.roles.some((role) => roles.includes(role)))
   const ids = filters.ids.map((text) => ({ text, matches: globOf(text) }))
   const areas = filters.areas.map((area) => area.toLowerCase())
-  refuseMalformed(cases, known)
+  refuseMalformed(cases, known, roles)
   refuseUnknown(ids, filters.areas, cases, ours, all)
 
   const fits = (one: AnyCase | null, requirement: Requirement): boolean =>
@@ -71,7 +71,11 @@ export const select = <C extends AnyCase>(
 }
 
 /** Files are checked when they are loaded; this finds the same mistakes in cases that are code. */
-const refuseMalformed = (cases: ReadonlyArray<AnyCase>, known: ReadonlyMap<string, Requirement>): void => {
+const refuseMalformed = (
+  cases: ReadonlyArray<AnyCase>,
+  known: ReadonlyMap<string, Requirement>,
+  roles: ReadonlyArray<Role>
+): void => {
   const seen = new Map<string, string>()
   const lines = cases.flatMap(({ id, requirements, source }) => {
     const first = seen.get(id)
@@ -81,7 +85,13 @@ const refuseMalformed = (cases: ReadonlyArray<AnyCase>, known: ReadonlyMap<strin
       ...(requirements.length > 0 ? [] : [`${source}: ${id} checks no requirement`]),
       ...requirements
         .filter((one) => !known.has(one))
-        .map((one) => `${source}: ${id}: there is no requirement ${one} in the specification`)
+        .map((one) => `${source}: ${id}: there is no requirement ${one} in the specification`),
+      ...requirements
+        .flatMap((one) => known.get(one) ?? [])
+        .filter((one) => !one.roles.some((role) => roles.includes(role)))
+        .map(
+          (one) => `${source}: ${id}: ${one.id} binds ${one.roles.join(" and ")}, and is not in this suite`
+        )
     ]
   })
   if (lines.length > 0) throw new CaseFileErrors(lines)

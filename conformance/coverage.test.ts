@@ -32,6 +32,14 @@ const left = (
   )
 }
 
+/** What runs the functions, and whether they are in JavaScript. */
+const RUNTIMES = [
+  ["bun", true],
+  ["quickjs-ng", true],
+  ["other", true],
+  ["other", false]
+] as const
+
 const subsets = <A>(all: ReadonlyArray<A>): ReadonlyArray<ReadonlyArray<A>> =>
   all.reduce<ReadonlyArray<ReadonlyArray<A>>>(
     (sets, one) => [...sets, ...sets.map((set) => [...set, one])],
@@ -58,15 +66,14 @@ describe("the cases of workers", () => {
       timeoutFactor: 1
     })
     for (const protocol of ["1.0", "1.1"] as const) {
-      for (const runtime of ["bun", "quickjs-ng", "other"]) {
+      for (const [runtime, isJavaScript] of RUNTIMES) {
         for (const features of protocol === "1.0" ? [[]] : subsets(WORKER_FEATURES)) {
-          const isJavaScript = runtime !== "other"
           const facts: TargetFacts = {
             roles: ["worker"],
             protocol,
             javascript: isJavaScript,
             features,
-            traits: isJavaScript ? [runtime] : []
+            traits: runtime === "other" ? [] : [runtime]
           }
           expect([protocol, runtime, features, left(cases, known, facts)]).toEqual([
             protocol,

@@ -57,7 +57,11 @@ const load = async (texts: Record<string, string>, takenIds: ReadonlyArray<strin
   return await loadCaseFiles({
     files,
     suite: "worker",
-    requirements: new Map(["WP-001", "WP-002"].map((id) => [id, requirement(id)])),
+    roles: ["worker"],
+    requirements: new Map([
+      ...["WP-001", "WP-002"].map((id): [string, Requirement] => [id, requirement(id)]),
+      ["SP-001", { ...requirement("SP-001"), roles: ["server", "host"] }]
+    ]),
     fields: Schema.Struct({
       function: Schema.String,
       handler: Schema.optionalWith(Schema.String, { exact: true })
@@ -82,6 +86,10 @@ const mistakesOf = async (texts: Record<string, string>, takenIds?: ReadonlyArra
     : []
 }
 
+/** A plain case; what it has besides makes it wrong. */
+const plain = (id: string, requirements: string, more = "") =>
+  `  - { id: ${id}, title: T, requirements: [${requirements}], function: echo, steps: [{ alive: true }]${more} }\n`
+
 const GOOD = `area: invoke
 needs: { features: [ping] }
 cases:
@@ -103,6 +111,22 @@ cases:
 `
 
 describe("case files", () => {
+  it("check requirements of their suite's roles alone", async () => {
+    expect(await mistakesOf({ "a.yaml": `area: a\ncases:\n${plain("one", "WP-001, SP-001")}` })).toEqual([
+      "a.yaml:3:49: SP-001 binds server and host, and no case of the worker suite checks it"
+    ])
+  })
+
+  it("are told of an id that is taken also where either case has other mistakes", async () => {
+    const text = `area: a\ncases:\n${plain("one", "WP-009")}${plain("one", "WP-001")}${plain("one", "WP-001", ", later: 1")}`
+    expect(await mistakesOf({ "a.yaml": text })).toEqual([
+      "a.yaml:3:41: there is no requirement WP-009 in the specification",
+      "a.yaml:4:11: the id worker/a/one is taken by a.yaml:3",
+      "a.yaml:5:11: the id worker/a/one is taken by a.yaml:3",
+      expect.stringMatching(/^a\.yaml:5:\d+: unknown key later/)
+    ])
+  })
+
   it("become cases, with what their file says for all of them and their place", async () => {
     const [first, second] = await load({ "a.yaml": GOOD })
     expect(first).toMatchObject({
@@ -232,6 +256,7 @@ cases:
       loadCaseFiles({
         files: [join(folder, "none.yaml")],
         suite: "worker",
+        roles: ["worker"],
         requirements: new Map(),
         fields: Schema.Struct({}),
         steps,

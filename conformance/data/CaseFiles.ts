@@ -3,7 +3,7 @@ import { readFile, stat } from "node:fs/promises"
 import { isAbsolute, relative } from "node:path"
 import { fileURLToPath } from "node:url"
 import type { Case, Needs } from "../model/Case.ts"
-import type { Requirement } from "../model/Requirement.ts"
+import type { Requirement, Role } from "../model/Requirement.ts"
 import { WORKER_FEATURES } from "../model/Suite.ts"
 import { didYouMean } from "../nearest.ts"
 import { CaseFileErrors, type Mistake, type Place, showPlace } from "./Mistakes.ts"
@@ -23,6 +23,8 @@ export interface CaseFileOptions<Fields, Encoded, Session> {
   /** The first word of the cases' ids: `worker`. */
   readonly suite: string
   readonly requirements: ReadonlyMap<string, Requirement>
+  /** Whose requirements the suite tests: a case checks no other's. */
+  readonly roles: ReadonlyArray<Role>
   /** What a case has besides the common keys; `Schema.Struct({})` where that is nothing. */
   readonly fields: Schema.Schema<Fields, Encoded>
   /** What the schema of the fields cannot see; paths from the case: `["function"]`. */
@@ -139,16 +141,29 @@ const readFileCases = <Fields, Encoded, Session>(
   }
   const { area, cases, needs } = file.right
   return cases.flatMap((value, index) => {
-    const loaded = readCase(options, source, ["cases", index], area, value, fault)
-    if (loaded === null) return []
-    const first = seen.get(loaded.id)
-    if (first !== undefined) {
-      fault(source.placeOf(["cases", index, "id"]), `the id ${loaded.id} is taken by ${first}`)
-      return []
-    }
-    seen.set(loaded.id, loaded.source)
-    return [{ ...loaded, needs: bothNeeds(needs, loaded.needs) }]
+    const path = ["cases", index]
+    const loaded = readCase(options, source, path, area, value, fault)
+    // also of a case that has other mistakes: all are told at once
+    const isTaken =
+      typeof value["id"] === "string" &&
+      !takeId(`${options.suite}/${area}/${value["id"]}`, source, path, fault, seen)
+    return loaded === null || isTaken ? [] : [{ ...loaded, needs: bothNeeds(needs, loaded.needs) }]
   })
+}
+
+/** Whether nobody had it. */
+const takeId = (
+  id: string,
+  source: YamlSource,
+  path: ReadonlyArray<PropertyKey>,
+  fault: Fault,
+  seen: Map<string, string>
+): boolean => {
+  const first = seen.get(id)
+  if (first !== undefined) fault(source.placeOf([...path, "id"]), `the id ${id} is taken by ${first}`)
+  const { file, line } = source.placeOf(path)
+  if (first === undefined) seen.set(id, `${file}:${line}`)
+  return first === undefined
 }
 
 const readCase = <Fields, Encoded, Session>(
@@ -164,7 +179,7 @@ const readCase = <Fields, Encoded, Session>(
   const fields = decodeValue(options.fields, theirs)
   const mistakes = [
     ...Either.match(frame, { onLeft: (all) => all, onRight: () => [] }),
-    ...unknownRequirements(listOf(ours, "requirements"), options.requirements),
+    ...foreignRequirements(listOf(ours, "requirements"), options),
     ...Either.match(fields, {
       onLeft: withOurKeys,
       onRight: (decoded) => options.checkFields?.(decoded) ?? []
@@ -260,15 +275,25 @@ const listOf = (value: Record<string, unknown>, key: string): ReadonlyArray<unkn
   return Array.isArray(list) ? list : []
 }
 
-const unknownRequirements = (
+/** What is not in the specification, or binds somebody else. */
+const foreignRequirements = (
   ids: ReadonlyArray<unknown>,
-  known: ReadonlyMap<string, Requirement>
+  {
+    requirements,
+    roles,
+    suite
+  }: Pick<CaseFileOptions<never, never, never>, "requirements" | "roles" | "suite">
 ): ReadonlyArray<Mistake> =>
-  ids.flatMap((id, index) =>
-    typeof id !== "string" || known.has(id)
-      ? []
-      : [{ path: ["requirements", index], message: `there is no requirement ${id} in the specification` }]
-  )
+  ids.flatMap((id, index) => {
+    if (typeof id !== "string") return []
+    const path = ["requirements", index]
+    const bound = requirements.get(id)?.roles
+    if (bound === undefined) return [{ path, message: `there is no requirement ${id} in the specification` }]
+    if (bound.some((role) => roles.includes(role))) return []
+    return [
+      { path, message: `${id} binds ${bound.join(" and ")}, and no case of the ${suite} suite checks it` }
+    ]
+  })
 
 const bothNeeds = (file: Needs | undefined, own: Needs): Needs => {
   if (file === undefined) return own

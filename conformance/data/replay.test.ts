@@ -94,6 +94,7 @@ describe("a property", () => {
     const [one] = await loadCaseFiles({
       files: [file],
       suite: "worker",
+      roles: ["worker"],
       requirements: specification(requirement("WP-001")),
       fields: Schema.Struct({ function: Schema.String }),
       steps: [
@@ -131,6 +132,7 @@ describe("a case file that was written", () => {
         const [loaded] = await loadCaseFiles({
           files: [file],
           suite: "worker",
+          roles: ["worker"],
           requirements: specification(requirement("WP-001")),
           fields: Schema.Struct({ function: Schema.String }),
           steps: [

@@ -18,6 +18,8 @@ import { newSession, serverSteps, type Session } from "./steps.ts"
 
 const CASES = fileURLToPath(new URL("cases/", import.meta.url))
 
+const ROLES = ["server", "host"] as const
+
 const Fields = Schema.Struct({
   /** `each`: the case is played once on each runtime. Else on the first of `--runtimes`. */
   runtimes: Schema.optionalWith(Schema.Literal("each", "first", ...RUNTIMES), { exact: true }),
@@ -38,6 +40,7 @@ export const loadServerCases = async (
     files: [...names.map((name) => join(CASES, name)), ...more],
     suite: "server",
     requirements,
+    roles: ROLES,
     fields: Fields,
     steps: [...serverSteps, ...rawSteps, ...hostSteps],
     defaultTimeoutMs: 20_000,
@@ -96,7 +99,7 @@ export const serverSuite = async (options: ServerOptions): Promise<Suite<ServerT
   const isOwn = propertyRuns === null && caseFiles.length === 0
   return {
     name: "server",
-    roles: ["server", "host"],
+    roles: ROLES,
     title: "server",
     command: cmd ?? [url, socket].filter((one) => one !== null).join(" "),
     cases: await (isOwn ? ownCases(requirements) : loadServerCases(requirements, propertyRuns, caseFiles)),

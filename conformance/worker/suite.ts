@@ -17,6 +17,7 @@ import { WorkerTarget } from "./WorkerTarget.ts"
 /** One wait for something that the worker has to say. */
 const PATIENCE_MS = 8_000
 const DEFAULT_TIMEOUT_MS = 15_000
+const ROLES = ["worker"] as const
 
 const caseFolder = fileURLToPath(new URL("cases/", import.meta.url))
 
@@ -87,6 +88,7 @@ const loadCases = async (
     files: [...own.map((name) => caseFolder + name), ...more],
     suite: "worker",
     requirements,
+    roles: ROLES,
     fields: Fields,
     checkFields: (fields) =>
       fields.function === undefined || isFunctionName(fields.function)
@@ -127,7 +129,7 @@ export const workerSuite = async (options: WorkerOptions): Promise<Suite<WorkerT
   const { caseFiles, requirements } = options
   return {
     name: "worker",
-    roles: ["worker"],
+    roles: ROLES,
     title: options.runtime === "other" ? "worker" : options.runtime,
     command: options.cmd,
     cases: caseFiles.length === 0 ? await ownCases(requirements) : await loadCases(requirements, caseFiles),
