@@ -75,9 +75,12 @@ export class HttpProxy {
       const body = this.#bodyOf(whole, fromClient.subarray(end + 4))
       if (body === null) return
       head = whole
-      let sent = { ...head, headers: body.headers }
+      const before = body.headers === head.headers ? head : { ...head, headers: body.headers }
+      let sent = before
       for (const { httpRequest } of this.#flaws) sent = httpRequest?.(sent) ?? sent
-      server.write(Buffer.concat([Buffer.from(textOf(sent), "latin1"), body.bytes]))
+      // a head that nobody has changed is passed on as it came, whatever is wrong with it
+      if (sent === head) server.write(fromClient)
+      else server.write(Buffer.concat([Buffer.from(textOf(sent), "latin1"), body.bytes]))
       fromClient = Buffer.alloc(0)
     })
     const answer = (isEnd: boolean): void => {

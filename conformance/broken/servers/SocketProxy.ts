@@ -1,3 +1,4 @@
+import { existsSync, lstatSync, rmSync } from "node:fs"
 import { connect, createServer, type Server, type Socket } from "node:net"
 import { encodeFrame, type Frame, MAX_LENGTH } from "../../server/client/Frames.ts"
 import type { Flaw, Link } from "./Flaw.ts"
@@ -59,6 +60,16 @@ export class Splitter {
   }
 }
 
+const answers = (path: string): Promise<boolean> =>
+  new Promise((resolve) => {
+    const probe = connect({ path })
+    probe.once("connect", () => {
+      resolve(true)
+      probe.destroy()
+    })
+    probe.once("error", () => resolve(false))
+  })
+
 const bytesOf = (part: Frame | Uint8Array): Uint8Array =>
   part instanceof Uint8Array ? part : encodeFrame(part)
 
@@ -76,16 +87,20 @@ export class SocketProxy {
     this.#server = createServer({ allowHalfOpen: true }, (socket) => this.#take(socket))
   }
 
-  listen(path: string): Promise<void> {
+  /** Rejects where there is a file already; a socket on which nobody listens any more is taken over, as servers do. */
+  async listen(path: string): Promise<void> {
+    if (existsSync(path) && lstatSync(path).isSocket() && !(await answers(path)))
+      rmSync(path, { force: true })
     // a socket is its owner's from its first instant
     const before = process.umask(0o177)
-    return new Promise((resolve, reject) => {
-      this.#server.once("error", reject)
-      this.#server.listen(path, () => {
-        process.umask(before)
-        resolve()
+    try {
+      await new Promise<void>((resolve, reject) => {
+        this.#server.once("error", reject)
+        this.#server.listen(path, resolve)
       })
-    })
+    } finally {
+      process.umask(before)
+    }
   }
 
   stop(): void {

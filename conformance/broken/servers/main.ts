@@ -111,13 +111,21 @@ const httpFlaws = [...flaws, ...(isSharing ? [functionsOf(workersSocket)] : [])]
 const socketProxy = hidden.socket === place.socket ? null : new SocketProxy(hidden.socket, flaws)
 const httpProxy = hidden.port === place.port ? null : new HttpProxy(hidden.port, httpFlaws)
 
+/** The socket at the server's place is this one's: it is left alone where another's is there. */
+let isListening = false
+/** It could not stand in for the server: its exit code, whatever that of the real one is. */
+let failure = 0
+
 const leave = (code: number): void => {
   hostProxy?.stop()
   rmSync(relay, { force: true })
-  if (socketProxy !== null) rmSync(place.socket, { force: true })
+  if (isListening) rmSync(place.socket, { force: true })
   for (const { ended } of flaws) ended?.(place)
   // what the real server said last may be on its way to a client
-  setTimeout(() => process.exit(code), socketProxy === null && httpProxy === null ? 0 : 50)
+  setTimeout(
+    () => process.exit(failure === 0 ? code : failure),
+    socketProxy === null && httpProxy === null ? 0 : 50
+  )
 }
 
 const quoted = (word: string): string => `'${word.replaceAll("'", "'\\''")}'`
@@ -161,5 +169,13 @@ while (!(await takes({ path: hidden.socket })) || !(await takes({ port: hidden.p
   await new Promise((resolve) => setTimeout(resolve, 10))
 }
 for (const { started } of flaws) started?.(place)
-await socketProxy?.listen(place.socket)
-await httpProxy?.listen(place.port)
+try {
+  await socketProxy?.listen(place.socket)
+  isListening = socketProxy !== null
+  await httpProxy?.listen(place.port)
+} catch (error) {
+  process.stderr.write(`broken server: ${error instanceof Error ? error.message : String(error)}\n`)
+  // it leaves when what is behind it has ended
+  failure = 1
+  pass("SIGTERM")
+}

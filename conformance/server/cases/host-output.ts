@@ -209,6 +209,8 @@ const MALFORMED: Readonly<Record<string, readonly [type: string, payload: object
   "no-status": ["response", { headers: {}, body: "" }],
   "header-number": ["response", { status: 200, headers: { a: 1 }, body: "" }],
   "body-number": ["response", { status: 200, headers: {}, body: 7 }],
+  "body-not-base64": ["response", { status: 200, headers: {}, body: "%%%" }],
+  "body-half-base64": ["response", { status: 200, headers: {}, body: "aGVsbG8" }],
   "error-without-code": ["error", { message: "x" }],
   "log-level": ["log", { level: "loud", message: "x" }],
   "log-message": ["log", { level: "info", message: 7 }],
