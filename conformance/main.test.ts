@@ -298,7 +298,7 @@ describe("bunbase conformance", () => {
     const both = await conformance(["report", bun, quickjs, "--html", html])
     expect(both.code).toBe(1)
     expect(both.out).toContain("Conformance of bun: worker suite")
-    expect(await readFile(html, "utf8")).toContain("<th>bun</th><th>quickjs-ng</th>")
+    expect(await readFile(html, "utf8")).toContain('<th scope="col">bun</th><th scope="col">quickjs-ng</th>')
     expect((await conformance(["report", bun])).code).toBe(0)
     await writeFile(bun, "{}")
     expect((await conformance(["report", bun])).code).toBe(2)

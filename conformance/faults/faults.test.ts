@@ -143,6 +143,7 @@ describe("the report of played faults", () => {
       color: false
     })
     expect(failed).toContain("some-fault: NOT AS PROMISED")
+    expect(failed).toContain("repeat with: --seed 1 --run some-fault\n")
     expect(failed).toContain("  but:      no more\n")
     const left = terminalReport(run({ _tag: "NotApplicable", reason: "no pid" }), { color: false })
     expect(left).toContain("some-fault: not played")

@@ -9,6 +9,7 @@ import { areasOf, countCases, countMusts, countRequirements, showCount, showMill
 import { escape } from "./escape.ts"
 import { type Merged, type MergedCase, type MergedRequirement, mergeRuns } from "./merge.ts"
 import { SCRIPT, STYLE } from "./page.ts"
+import { repeatFlags } from "./repeat.ts"
 
 /** One page about one or several runs, each target a column. It needs no other file, and no network. */
 export const htmlReport = (runs: ReadonlyArray<RunResult>): string => {
@@ -24,12 +25,14 @@ export const htmlReport = (runs: ReadonlyArray<RunResult>): string => {
 <body>
 <h1>Conformance report</h1>
 ${introduction}
+<h2>Targets</h2>
 <div class="cards">
 ${runs.map((run, index) => card(run, merged.headings[index] ?? run.target)).join("\n")}
 </div>
+${overview(merged)}
 ${failures(merged)}
 ${filter(merged)}
-${areasOf(merged.requirements.map(({ requirement }) => requirement))
+${areasIn(merged)
   .map((area) => areaSection(merged, area))
   .join("\n")}
 <script>${SCRIPT}</script>
@@ -56,6 +59,8 @@ const WORDS: Readonly<Record<RequirementStatus, string>> = {
   unchecked: "? unchecked",
   "not-applicable": "– n.a."
 }
+
+const STATUSES = Object.keys(WORDS) as ReadonlyArray<RequirementStatus>
 
 const badge = (status: RequirementStatus, words = WORDS[status]): string =>
   `<span class="badge ${status}">${escape(words)}</span>`
@@ -94,10 +99,34 @@ const valueText = (value: unknown): string =>
       ? value
       : JSON.stringify(value)
 
+const areasIn = ({ requirements }: Merged): ReadonlyArray<string> =>
+  areasOf(requirements.map(({ requirement }) => requirement))
+
+const headRow = (first: ReadonlyArray<string>, headings: ReadonlyArray<string>): string =>
+  `<thead><tr>${[...first, ...headings].map((heading) => `<th scope="col">${escape(heading)}</th>`).join("")}</tr></thead>`
+
+/** A row per area, with what became of its requirements for each target. */
+const overview = (merged: Merged): string => {
+  const rows = areasIn(merged).map((area) => {
+    const cells = merged.runs.map(({ requirements }) => {
+      const counts = countRequirements(requirements.filter((one) => one.area === area))
+      const marks = STATUSES.filter((status) => counts[status] > 0)
+      return `<td>${marks.map((status) => badge(status, `${WORDS[status]} ${counts[status]}`)).join(" ")}</td>`
+    })
+    return `<tr><td><a href="#area-${escape(area)}">${escape(area)}</a></td>${cells.join("")}</tr>`
+  })
+  const failed = merged.runs.flatMap(({ cases }) => cases.filter(({ verdict }) => verdict._tag === "Failed"))
+  const links = failed.length === 0 ? "" : `<p><a href="#failures">Failures (${failed.length})</a></p>\n`
+  return `<h2>Areas</h2>
+${links}<div class="scroll"><table>${headRow(["area"], merged.headings)}<tbody>
+${rows.join("\n")}
+</tbody></table></div>`
+}
+
 const filter = (merged: Merged): string => {
   const option = (value: string, words = value) =>
     `<option value="${escape(value)}">${escape(words)}</option>`
-  const areas = areasOf(merged.requirements.map(({ requirement }) => requirement))
+  const areas = areasIn(merged)
   return `<h2>Requirements</h2>
 <form class="filter" hidden>
 <input type="search" name="text" placeholder="id or words" aria-label="id or words">
@@ -112,15 +141,8 @@ const filter = (merged: Merged): string => {
 
 const areaSection = (merged: Merged, area: string): string => {
   const rows = merged.requirements.filter(({ requirement }) => requirement.area === area)
-  const counts = merged.headings.map((heading, index) => {
-    const { all, passed } = countRequirements(rows.flatMap(({ results }) => results[index] ?? []))
-    return all === 0 ? null : `${heading} ${passed} of ${all} pass`
-  })
-  return `<section data-area="${escape(area)}"><h2>${escape(area)}</h2>
-<p class="soft small">${escape(counts.filter((text) => text !== null).join(" · "))}</p>
-<div class="scroll"><table><thead><tr><th>id</th><th>level</th><th>requirement</th>${merged.headings
-    .map((heading) => `<th>${escape(heading)}</th>`)
-    .join("")}</tr></thead><tbody>
+  return `<section data-area="${escape(area)}" id="area-${escape(area)}"><h3>${escape(area)}</h3>
+<div class="scroll"><table>${headRow(["id", "level", "requirement"], merged.headings)}<tbody>
 ${rows.map((row) => requirementRow(row, merged.headings)).join("\n")}
 </tbody></table></div></section>`
 }
@@ -146,7 +168,7 @@ const caseList = (cases: ReadonlyArray<MergedCase>, headings: ReadonlyArray<stri
     : `<ul class="cases">${cases
         .map(({ id, title, results }) => {
           const marks = results.flatMap((result, index) =>
-            result === null ? [] : [caseMark(result, headings.length > 1 ? `${headings[index]} ` : "")]
+            result === null ? [] : [caseMark(result, index, headings.length > 1 ? `${headings[index]} ` : "")]
           )
           const seen = results.flatMap((result) => result?.observed ?? [])
           const observed = seen.map((text) => `<div class="soft">${escape(text)}</div>`).join("")
@@ -160,11 +182,19 @@ const TAGS: Readonly<Record<Verdict["_tag"], RequirementStatus>> = {
   NotApplicable: "not-applicable"
 }
 
-const caseMark = ({ durationMs, propertyRuns, verdict }: CaseResult, heading: string): string => {
+/** Where a column's failure of a case is told. */
+const failureId = (column: number, id: string): string => `failure-${column + 1}-${id}`
+
+const caseMark = (
+  { durationMs, id, propertyRuns, verdict }: CaseResult,
+  column: number,
+  heading: string
+): string => {
   const status = TAGS[verdict._tag]
   const took = verdict._tag === "NotApplicable" ? "" : ` ${showMillis(durationMs)}`
   const runs = propertyRuns === 0 ? "" : `, ${showCount(propertyRuns)} property runs`
   const mark = badge(status, `${heading}${WORDS[status]}${took}${runs}`)
+  if (verdict._tag === "Failed") return `<a href="#${escape(failureId(column, id))}">${mark}</a>`
   return verdict._tag === "NotApplicable"
     ? `${mark} <span class="soft">${escape(verdict.reason)}</span>`
     : mark
@@ -174,14 +204,16 @@ const failures = ({ headings, runs }: Merged): string => {
   const all = runs.flatMap((run, index) =>
     run.cases
       .filter(({ verdict }) => verdict._tag === "Failed")
-      .map((result) => failure(result, headings[index] ?? run.target))
+      .map((result) => failure(result, index, headings[index] ?? run.target, run))
   )
-  return all.length === 0 ? "" : `<h2>Failures (${all.length})</h2>\n${all.join("\n")}`
+  return all.length === 0 ? "" : `<h2 id="failures">Failures (${all.length})</h2>\n${all.join("\n")}`
 }
 
 const failure = (
   { durationMs, id, requirements, source, title, verdict }: CaseResult,
-  heading: string
+  column: number,
+  heading: string,
+  run: RunResult
 ): string => {
   if (verdict._tag !== "Failed") return ""
   const block = (name: string, text: string | undefined) =>
@@ -197,9 +229,9 @@ const failure = (
     lines.length === 0
       ? ""
       : `<details><summary>transcript (${lines.length} lines)</summary><pre class="transcript">${lines.join("\n")}</pre></details>`
-  return `<article><h3>${escape(heading)}: ${escape(id)}</h3>
+  return `<article id="${escape(failureId(column, id))}"><h3>${escape(heading)}: ${escape(id)}</h3>
 <div>${escape(title)} · ${links.join(" ")}</div>
-<div class="soft small">${escape(source)} · ${showMillis(durationMs)}</div>
+<div class="soft small">${escape(source)} · ${showMillis(durationMs)} · repeat with <code>${escape(repeatFlags(run, [id]))}</code></div>
 <pre>${escape(verdict.message.trimEnd())}</pre>
 ${block("expected", verdict.expected)}${block("observed", verdict.observed)}${transcript}</article>`
 }

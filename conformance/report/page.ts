@@ -13,6 +13,7 @@ export const STYLE = `
 body { margin: 0 auto; max-width: 90rem; padding: 1.5rem; background: var(--page); color: var(--text);
   font: 15px/1.5 system-ui, sans-serif }
 h1 { font-size: 1.6rem; margin: 0 0 .3rem } h2 { font-size: 1.2rem; margin: 2rem 0 .5rem }
+section h3 { font-size: 1.05rem; margin: 1.5rem 0 .3rem }
 p { max-width: 60rem } a { color: var(--link) }
 code, pre { font: 13px/1.45 ui-monospace, monospace } code { overflow-wrap: anywhere }
 .soft { color: var(--soft) } .small { font-size: 13px }
@@ -30,7 +31,7 @@ input, select, button { font: inherit; color: inherit; background: var(--box); b
 table { border-collapse: collapse; width: 100% } .scroll { overflow-x: auto }
 th, td { text-align: left; vertical-align: top; padding: .45rem .6rem; border-bottom: 1px solid var(--line) }
 thead th { font-size: 13px; color: var(--soft) } td.id { white-space: nowrap; font-weight: 600 }
-td.result { width: 11rem } tr:target { outline: 2px solid var(--link) }
+td.result { width: 11rem } tr:target, article:target { outline: 2px solid var(--link) }
 details > summary { cursor: pointer } details[open] > summary { margin-bottom: .4rem }
 ul.cases { list-style: none; margin: .3rem 0 0; padding: 0; font-size: 13px } ul.cases li { margin: .15rem 0 }
 article { border: 1px solid var(--line); border-left: 4px solid var(--failed); border-radius: 6px; padding: .6rem 1rem; margin: .8rem 0 }

@@ -137,7 +137,9 @@ describe("the HTML page", () => {
   const html = htmlReport([bun, green, server])
 
   it("has a column per target and a row per requirement, with reasons", () => {
-    expect(html).toContain("<th>bun</th><th>quickjs-ng</th><th>server</th>")
+    expect(html).toContain(
+      '<th scope="col">bun</th><th scope="col">quickjs-ng</th><th scope="col">server</th>'
+    )
     expect(html.match(/<tr id="/g)).toHaveLength(6)
     expect(html).toMatch(/<tr id="WP-001" data-status="passed" data-level="MUST" data-area="worker-protocol"/)
     expect(html).toMatch(
@@ -146,11 +148,29 @@ describe("the HTML page", () => {
   })
 
   it("has each failure with its transcript, escaped, linked to its requirements", () => {
-    expect(html).toContain("<h2>Failures (1)</h2>")
+    expect(html).toContain('<h2 id="failures">Failures (1)</h2>')
     expect(html).toContain('<a href="#WP-002">WP-002</a>')
+    expect(html).toContain('<article id="failure-1-worker/invoke/twice">')
+    expect(html).toContain('<a href="#failure-1-worker/invoke/twice"><span class="badge failed">bun ✗ fail')
+    expect(html).toContain("repeat with <code>--seed 42 --id worker/invoke/twice</code>")
     expect(html).toContain("<summary>transcript (2 lines)</summary>")
     expect(html).toContain("&lt;/pre&gt;&lt;script&gt;alert(1)&lt;/script&gt;\\x1b[31m\\x00")
     expect(html.match(/<script>/g)).toHaveLength(1)
+  })
+
+  it("says by area what became of the requirements, for each target", () => {
+    expect(html).toMatch(
+      /<td><a href="#area-worker-protocol">worker-protocol<\/a><\/td><td><span class="badge passed">✓ pass 1<\/span> <span class="badge failed">✗ fail 1<\/span> <span class="badge untested">\? untested 2<\/span> <span class="badge not-applicable">– n\.a\. 1<\/span><\/td>/
+    )
+    expect(html).toContain('id="area-worker-protocol"')
+  })
+
+  it("needs nothing from elsewhere, and leads nowhere that is not there", () => {
+    expect(html).not.toMatch(/\s(?:src|srcset|action|data)=|@import|url\(|<link|<iframe/)
+    const ids = [...html.matchAll(/\sid="([^"]*)"/g)].map(([, id]) => id)
+    expect(new Set(ids).size).toBe(ids.length)
+    const links = [...html.matchAll(/\shref="([^"]*)"/g)].map(([, link = ""]) => link)
+    expect(links.filter((link) => !ids.includes(link.slice(1)) || !link.startsWith("#"))).toEqual([])
   })
 
   it("says what a case measured, and in how many runs", () => {

@@ -1,6 +1,7 @@
 import { type CaseResult, faultsOf, type RunResult, uncheckedMusts } from "../model/Result.ts"
 import type { TranscriptLine } from "../model/Transcript.ts"
 import { areasOf, countCases, countMusts, countRequirements, showCount, showMillis } from "./counts.ts"
+import { repeatFlags } from "./repeat.ts"
 
 /**
  * What the end of a run says on a terminal: what failed and how, then the figures, then the verdict. `quiet`: without the
@@ -175,8 +176,7 @@ const verdictLines = (run: RunResult, paint: Paint): ReadonlyArray<string> => {
   const faults = faultsOf(run)
   if (faults.length === 0) return [paint("green", "green: everything that was checked holds")]
   const failed = run.cases.filter(({ verdict }) => verdict._tag === "Failed").map(({ id }) => id)
-  const repeat =
-    failed.length === 0 ? [] : [`repeat with: --seed ${run.seed} --id ${failed.slice(0, 5).join(",")}`]
+  const repeat = failed.length === 0 ? [] : [`repeat with: ${repeatFlags(run, failed.slice(0, 5))}`]
   return [paint("red", `red: ${faults.map(shortened).join("; ")}`), ...repeat]
 }
 
