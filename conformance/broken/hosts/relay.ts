@@ -1,7 +1,7 @@
 /**
- * What a broken host's server starts in place of a worker: `relay.ts [SOCKET [ARGS…]]`. It hands what the server says to the
+ * What a broken host's server starts in place of a worker: `relay.ts SOCKET ARGS…`. It hands what the server says to the
  * broken host at `SOCKET`, which has the worker, and the other way; and it ends as the worker does. On a server that broken
- * hosts share no socket is given: it says by itself that it can load a bundle, and the function that it is then to load says
+ * hosts share `SOCKET` is `-`: it says by itself that it can load a bundle, and the function that it is then to load says
  * by a variable of its environment whose it is.
  */
 import { createReadStream, writeSync } from "node:fs"
@@ -11,7 +11,7 @@ import { writeAll } from "../../server/scripted/writeAll.ts"
 import { type Ended, FromHost, HOST_VARIABLE, ToHost, type WorkerStart } from "./frames.ts"
 import { messageOf } from "./HostFlaw.ts"
 
-const [given, ...args] = process.argv.slice(2)
+const [given = "-", ...args] = process.argv.slice(2)
 const descriptor = process.env["BUNBASE_PROTOCOL_FD"]
 const input = descriptor === undefined ? 0 : Number(descriptor)
 const output = descriptor === undefined ? 1 : Number(descriptor)
@@ -65,7 +65,7 @@ const findHost = (): void => {
   send(FromHost.bytes, early)
 }
 
-if (given !== undefined) open(given)
+if (given !== "-") open(given)
 else hear(ToHost.bytes, Buffer.from(`${JSON.stringify(BOOTED)}\n`))
 const said = createReadStream("", { fd: input })
 said.on("data", (chunk) => {

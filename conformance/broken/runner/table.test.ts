@@ -109,7 +109,7 @@ targets:
     await expect(loadTable(known, path)).rejects.toThrow("cannot be read")
   })
 
-  it("lacks what no target turns red: the MUSTs of the kind's own protocol", async () => {
+  it("lacks what no target turns red: the MUSTs of the protocols for workers, and for servers and hosts", async () => {
     const targets = await load(`
 worker: { command: w }
 server: { command: s }
@@ -118,8 +118,8 @@ targets:
   - { name: b, kind: server, violates: It does., turns_red: [SP-001, WP-004] }
 `)
     expect(uncovered("worker", targets, known)).toEqual({ all: 2, missing: ["WP-001"] })
-    expect(uncovered("server", targets, known)).toEqual({ all: 1, missing: [] })
-    expect(uncovered("server", [], known)).toEqual({ all: 1, missing: ["SP-001"] })
+    expect(uncovered("server", targets, known)).toEqual({ all: 3, missing: ["WP-003"] })
+    expect(uncovered("server", [], known)).toEqual({ all: 3, missing: ["WP-003", "WP-004", "SP-001"] })
   })
 })
 

@@ -200,16 +200,18 @@ const targetOf = (target: Target, file: File, source: string): BrokenTarget => {
   }
 }
 
-/** MUSTs that every worker, or every server, is held to, and that no broken target turns red. */
+const PROTOCOLS: ReadonlySet<string> = new Set(["worker-protocol", "socket-protocol"])
+
+/** MUSTs of the protocols that workers, or servers and hosts, are held to, and that no broken target turns red. */
 export const uncovered = (
   kind: BrokenTarget["kind"],
   targets: ReadonlyArray<BrokenTarget>,
   requirements: ReadonlyMap<string, Requirement>
 ): { readonly all: number; readonly missing: ReadonlyArray<string> } => {
   const red = new Set(targets.flatMap((one) => (one.kind === kind ? one.turnsRed : [])))
-  const [area, role] = kind === "worker" ? ["worker-protocol", "worker"] : ["socket-protocol", "server"]
   const musts = [...requirements.values()].filter(
-    (one) => one.area === area && one.level === "MUST" && one.roles.some((own) => own === role)
+    ({ area, level, roles }) =>
+      PROTOCOLS.has(area) && level === "MUST" && roles.some((role) => ROLES[kind].includes(role))
   )
   return {
     all: musts.length,
