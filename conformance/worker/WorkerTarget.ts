@@ -3,6 +3,7 @@ import { join, relative } from "node:path"
 import { type CaseContext, CaseFailure } from "../model/Case.ts"
 import type { CaseRoom } from "./CaseRoom.ts"
 import { ABSENT } from "./functions.ts"
+import { commandLine } from "./target/commandLine.ts"
 import { WorkerSession } from "./session/WorkerSession.ts"
 
 /** How a case starts its worker. */
@@ -52,6 +53,11 @@ export class WorkerTarget {
     const path = join(this.#options.functions, `${name}.${this.#options.extension}`)
     if (name !== ABSENT && !existsSync(path)) throw new CaseFailure(`there is no function file ${path}`)
     return path
+  }
+
+  /** The shell command that starts a worker with a fixture function. */
+  commandOf(name: string): string {
+    return commandLine(this.#options.command, { path: this.pathOf(name), handler: null })
   }
 
   /** Starts a worker for a case; whoever calls ends it. */

@@ -4,6 +4,7 @@ import { propertyCase } from "../properties/property.ts"
 import { shapeProperties } from "../properties/shapes.ts"
 import { invokePayload } from "../steps/invoke.ts"
 import type { WorkerTarget } from "../WorkerTarget.ts"
+import { elsewhereCases } from "./elsewhere.ts"
 
 const source = "conformance/worker/cases/code.ts"
 
@@ -114,5 +115,6 @@ export const codeCases: ReadonlyArray<Case<WorkerTarget>> = [
   droppedLines,
   announcedExactly,
   attribution,
+  ...elsewhereCases,
   ...[...shapeProperties, ...interleavingProperties].map(propertyCase)
 ]
