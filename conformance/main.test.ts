@@ -130,7 +130,8 @@ describe("bunbase conformance", () => {
   })
 
   it("hands the flags to the suite", async () => {
-    const flags = ["--runtime", "other", "--functions", "/functions", "--extension=py", "--protocol", "1.0"]
+    await writeFile(join(folder, "hello.py"), "")
+    const flags = ["--runtime", "other", "--functions", folder, "--extension=py", "--protocol", "1.0"]
     const more = [
       "--features",
       "ping,cancel",
@@ -146,7 +147,7 @@ describe("bunbase conformance", () => {
       cmd: "bun worker.ts",
       javascript: false,
       runtime: "other",
-      functions: "/functions",
+      functions: folder,
       extension: "py",
       protocol: "1.0",
       features: ["ping", "cancel"],

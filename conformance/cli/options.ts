@@ -1,5 +1,6 @@
+import { existsSync, readdirSync, statSync } from "node:fs"
 import { availableParallelism } from "node:os"
-import { resolve } from "node:path"
+import { join, resolve } from "node:path"
 import { fileURLToPath } from "node:url"
 import type { ServerOptions, SuiteOptions, WorkerOptions } from "../model/Options.ts"
 import type { Requirement } from "../model/Requirement.ts"
@@ -80,6 +81,24 @@ export const readRunFlags = (parsed: Parsed): RunFlags => ({
 
 export const FUNCTIONS = fileURLToPath(new URL("../../fixtures/functions/conformance", import.meta.url))
 
+/** What every port of the functions for workers has. */
+const SIMPLEST = "hello"
+
+/** Tells of a folder of functions that is none, before anything is started. */
+const checkFunctions = (parsed: Parsed, folder: string, name: string, extension: string): void => {
+  const given = `--functions ${parsed.text("functions") ?? folder}`
+  if (statSync(folder, { throwIfNoEntry: false })?.isDirectory() !== true)
+    return parsed.fault(`${given}: there is no such folder`)
+  if (existsSync(join(folder, `${name}.${extension}`))) return
+  const other = readdirSync(folder).find((file) => file.startsWith(`${name}.`))
+  // the language of a server's functions is no choice
+  const hint =
+    other === undefined || name !== SIMPLEST
+      ? ""
+      : `; there is ${other}: --extension ${other.slice(name.length + 1)}`
+  parsed.fault(`${given}: there is no ${name}.${extension} in it${hint}`)
+}
+
 const readSuiteOptions = (
   parsed: Parsed,
   requirements: ReadonlyMap<string, Requirement>
@@ -103,12 +122,14 @@ export const readWorkerOptions = (
   const extension = parsed.text("extension") ?? "js"
   if (!/^[A-Za-z0-9.]+$/.test(extension))
     parsed.fault(`--extension ${extension}: give letters and digits, like js`)
+  const suite = readSuiteOptions(parsed, requirements)
+  checkFunctions(parsed, suite.functions, SIMPLEST, extension.replace(/^\./, ""))
   return {
-    ...readSuiteOptions(parsed, requirements),
+    ...suite,
     cmd: cmd ?? "",
     runtime: parsed.choice("runtime", ["bun", "quickjs-ng", "other"], "other"),
-    extension: extension.replace(/^\./, ""),
     javascript: parsed.has("javascript"),
+    extension: extension.replace(/^\./, ""),
     protocol: parsed.choice("protocol", ["1.0", "1.1"], "1.1"),
     features: parsed.has("features") ? parsed.list("features") : null
   }
@@ -148,8 +169,10 @@ export const readServerOptions = (
   const pid = parsed.number("pid", 2, 4_194_304, true)
   if (pid !== null && cmd !== null) parsed.fault("--pid is for a server that runs; --cmd starts one")
   const runtimes = parsed.list("runtimes")
+  const suite = readSuiteOptions(parsed, requirements)
+  checkFunctions(parsed, suite.functions, "server", "js")
   return {
-    ...readSuiteOptions(parsed, requirements),
+    ...suite,
     cmd,
     scriptedWorker,
     url: url?.replace(/\/$/, "") ?? null,

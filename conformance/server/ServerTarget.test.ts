@@ -148,7 +148,7 @@ describe("a server that ends by itself while cases run", () => {
 describe("an address at which no server is", () => {
   it("is said to be one where nobody listens", async () => {
     const { message } = await fault(options(null, { socket: join(folder, "nobody") }))
-    expect(message).toMatch(/^the server did not start: nobody listens at .*nobody after \d+ ms/)
+    expect(message).toMatch(/^there is no server: nobody listens at .*nobody after \d+ ms/)
     expect(started).toHaveLength(0)
   })
 })

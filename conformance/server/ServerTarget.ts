@@ -202,9 +202,10 @@ export const startTarget = async (
       hasApiKey: options.apiKey !== null
     }),
     about: {
-      server: ping?.["server"],
-      version: ping?.["version"],
-      protocols: ping?.["protocols"],
+      // it says so by its socket alone
+      ...(ping === null
+        ? {}
+        : { server: ping["server"], version: ping["version"], protocols: ping["protocols"] }),
       runtimes: options.runtimes
     },
     ...(running === null ? {} : { lost: lossOf(running.process) }),

@@ -57,7 +57,7 @@ export const awaitReady = async (
       if (said !== null) return said
       signal.throwIfAborted()
       if (performance.now() >= until || seen.others >= MOST_OTHERS)
-        throw unusable(address, seen, limitMs, details())
+        throw unusable(address, process !== null, seen, limitMs, details())
       await new Promise((resolve) => setTimeout(resolve, POLL_MS))
     }
   }
@@ -78,6 +78,7 @@ interface Seen {
 
 const unusable = (
   address: Address,
+  isOwn: boolean,
   { stage, words }: Seen,
   limitMs: number,
   details: ReadonlyArray<string>
@@ -85,7 +86,7 @@ const unusable = (
   const where = [address.url?.origin, address.socket].filter((one) => one != null).join(" and ")
   const what = {
     "": `the server was not ready within ${limitMs} ms (${where})`,
-    refused: `the server did not start: nobody listens at ${where} after ${limitMs} ms (${words})`,
+    refused: `${isOwn ? "the server did not start" : "there is no server"}: nobody listens at ${where} after ${limitMs} ms (${words})`,
     silent: `the server hangs: it takes connections at ${where} and has not answered within ${limitMs} ms`,
     other: `the server speaks another protocol: ${words}`,
     "not-ready": `the server was not ready within ${limitMs} ms: ${words}`
