@@ -1,7 +1,7 @@
 import { check, holds } from "../check.ts"
 import { casesOf } from "../define.ts"
 import { journalOf, journalPath, scripted, type ScriptedFunction } from "../scripted/scripted.ts"
-import { isGone, isReplaced, shows } from "./hostSupport.ts"
+import { firstAnswer, isGone, isReplaced, shows } from "./hostSupport.ts"
 
 /** How a host starts its workers, and what it asks of which of them. */
 const cases = casesOf("host", ["scripted-worker", "http"])
@@ -100,7 +100,7 @@ for (const feature of ["cancel", "ping"]) {
         { feature },
         { timeout_seconds: 10, max_workers: 1, concurrency: 2 }
       )
-      const { text } = await fn.call("/")
+      const { text } = await firstAnswer(fn)
       const late = await fn.invoke({ path: "/late", deadline_ms: 300 })
       check("the late one", { success: false, code: "FN_002" }, late.payload)
       // it hears nothing more then
@@ -220,7 +220,7 @@ cases.add(
       },
       {}
     )
-    const { text } = await fn.call("/")
+    const { text } = await firstAnswer(fn)
     check("the failure", { status: 500, code: "FN_004" }, await fn.call("/do"))
     check("the worker afterwards", { status: 200, text }, await fn.call("/"))
   }

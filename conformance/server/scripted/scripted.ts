@@ -1,7 +1,8 @@
 import { existsSync, readFileSync } from "node:fs"
 import { join } from "node:path"
 import type { Bench } from "../Bench.ts"
-import type { Door, Fn } from "../Door.ts"
+import { CaseFailure } from "../../model/Case.ts"
+import { type Door, Fn } from "../Door.ts"
 import { type JournalEntry, scriptBundle, type ScriptedWorker } from "./ScriptedWorker.ts"
 
 /** A function whose workers do what a script says, and what they heard from their host. */
@@ -37,7 +38,11 @@ export const heardIn = (entries: ReadonlyArray<JournalEntry>, type: string): Rea
 /** Where the journal of a case's scripted workers is. */
 export const journalPath = (bench: Bench): string => join(bench.context.folder, "journal.jsonl")
 
-/** Deploys a script to the instance whose workers are the suite's own program. `args.journal` is where it may keep its journal. */
+/**
+ * Deploys a script to the instance whose workers are the suite's own program. `args.journal` is where it may keep its journal.
+ * A registration that is refused says nothing of what is checked with workers: it is no failure of an expectation. What
+ * becomes of the deployment is up to them.
+ */
 export const scripted = async <Args extends object>(
   bench: Bench,
   script: (worker: ScriptedWorker, args: Args & { readonly journal: string }) => unknown,
@@ -48,10 +53,17 @@ export const scripted = async <Args extends object>(
   const journal = journalPath(bench)
   const server = door ?? (await bench.scripted())
   const source = scriptBundle(script, { ...args, journal })
-  const fn = await server.fn({ runtime: "quickjs-ng", source, ...settings })
+  const name = server.name()
+  const view = await server.register({ name, runtime: "quickjs-ng", ...settings }).catch(refused)
+  await server.deploy(name, "v1", source)
   return {
-    fn,
+    fn: new Fn(server, { name, id: String(view["function_id"]) }),
     journal: () => journalOf(journal),
     heard: (type) => heardIn(journalOf(journal), type)
   }
+}
+
+const refused = (error: unknown): never => {
+  if (!(error instanceof CaseFailure)) throw error
+  throw new Error(`the function could not be registered: ${error.message}: ${String(error.observed)}`)
 }
