@@ -1,10 +1,18 @@
 import type { ServerOptions } from "../model/Options.ts"
 import { type Suite, TargetUnusable } from "../model/Suite.ts"
 import { type ServerTarget, startTarget } from "../server/ServerTarget.ts"
-import { processOf } from "../server/target/processTable.ts"
+import { listensAt } from "../server/target/listensAt.ts"
+import { descendants, processOf } from "../server/target/processTable.ts"
 import { catalogue } from "./catalogue.ts"
 import { faultCase } from "./Fault.ts"
 import { TELL_THEIR_PID } from "./workerOf.ts"
+
+/** The server's process where `pid` is a shell or another program that started it; null where it is not known to be one. */
+const serverBehind = (pid: number, { socket, url }: ServerOptions): number | null => {
+  const address = { url: url === null ? null : new URL(url), socket }
+  if (listensAt(pid, address)) return null
+  return descendants(pid).find((entry) => listensAt(entry.pid, address))?.pid ?? null
+}
 
 /** `bunbase conformance faults --run` */
 export const faultsSuite = async (options: ServerOptions): Promise<Suite<ServerTarget>> => {
@@ -19,6 +27,11 @@ export const faultsSuite = async (options: ServerOptions): Promise<Suite<ServerT
       if (pid !== null && processOf(pid) === null)
         throw new TargetUnusable(`there is no process ${pid} (--pid)`)
       const started = await startTarget(options, context)
+      const server = pid === null ? null : serverBehind(pid, options)
+      if (server !== null) {
+        await started.stop()
+        throw new TargetUnusable(`--pid ${pid} has started the server, and is not it: give --pid ${server}`)
+      }
       const { facts } = started
       const maySignal = cmd !== null || pid !== null
       const knowsWorkers = cmd !== null || options.runtimes.some((name) => TELL_THEIR_PID.includes(name))
