@@ -195,6 +195,29 @@ cases.add(
 )
 
 cases.add(
+  "lost-by-breach",
+  "All that a worker has fails where it is used no more, whichever it broke the protocol for",
+  ["WP-173"],
+  {},
+  async (bench) => {
+    const { fn } = await scripted(
+      bench,
+      (worker) => {
+        let waiting = 0
+        worker.on("invoke", () => {
+          waiting += 1
+          if (waiting === 3) worker.respond("ghost", "boo")
+        })
+      },
+      {},
+      { concurrency: 3, max_workers: 1, timeout_seconds: 5 }
+    )
+    const lost = await Promise.all(Array.from({ length: 3 }, () => fn.call("/")))
+    check("those of the worker", { $every: { status: 502, code: "FN_004" } }, lost)
+  }
+)
+
+cases.add(
   "invoke-payload",
   "An invoke tells all of the request",
   ["WP-175", "WP-177", "WP-178", "WP-179", "WP-180"],

@@ -63,6 +63,11 @@ const usesLateWorkers = (): HostFlaw => {
   }
 }
 
+const answerAll = (wire: Wire): void => {
+  for (const id of wire.inFlight.keys())
+    wire.toHost({ id, type: "response", payload: { status: 200, headers: {}, body: "" } })
+}
+
 /** What hosts do wrong with what workers answer, and with workers that end. */
 export const outcomes: Readonly<Record<string, HostFlaw>> = {
   // WP-109
@@ -101,12 +106,12 @@ export const outcomes: Readonly<Record<string, HostFlaw>> = {
   // WP-172
   "uses-late-workers": usesLateWorkers(),
   // WP-173
-  "answers-for-the-dead": {
-    workerEnded: (wire) => {
-      for (const id of wire.inFlight.keys())
-        wire.toHost({ id, type: "response", payload: { status: 200, headers: {}, body: "" } })
-    }
-  },
+  "answers-for-the-dead": { workerEnded: answerAll },
+  "answers-for-the-broken": ghosts((_, wire) => {
+    answerAll(wire)
+    wire.discard()
+    return null
+  }),
   // WP-174
   "ends-all-workers-together": {
     workerEnded: (wire) => {
