@@ -244,7 +244,8 @@ add(
   "old-log-files",
   "Log files that lie further back than log_retention_days are removed, younger ones and other files stay",
   ["GR-076"],
-  { traits: ["own"] },
+  // two starts, and a wait of 10 s for what does not come
+  { traits: ["own"], timeoutMs: 40_000 },
   async (bench) => {
     const before = await bench.own()
     const folder = logFolder(before)
