@@ -9,7 +9,7 @@ import { call, many, type Outcome, who } from "../server/guarantees/calls.ts"
 import { fillDisk, smallDisk } from "../server/guarantees/Disk.ts"
 import { judge, pause, timed, withLateness } from "../server/guarantees/timing.ts"
 import { livingChildren, untilGone } from "../server/guarantees/workers.ts"
-import { descriptorCount } from "../server/target/processTable.ts"
+import { descriptorCount, processOf } from "../server/target/processTable.ts"
 import { buildClockShim } from "./clockShim.ts"
 import type { Fault } from "./Fault.ts"
 
@@ -120,9 +120,22 @@ const stopped: Fault = {
     // whatever becomes of this, and of the suite
     process.once("exit", go)
     stage.bench.after(go)
+    await until(
+      "it is stopped",
+      () => (processOf(pid)?.state === "T" ? true : null),
+      stage.bench.signal,
+      2_000
+    )
+    // what a server does that is stopped is nothing: one that answers is another process than the one that was named
+    let answered = false
+    const asked = server.show(fn.name).then(() => (answered = true))
+    asked.catch(() => {})
     await pause(2_000)
+    const isAnother = answered
     go()
     process.off("exit", go)
+    holds(`process ${pid} is stopped, and the server answers: it is another process`, !isAnother)
+    await asked
     for (const outcome of await calls)
       stage.expect("a call with time enough", outcome, { status: 200 }, "GR-001")
     const { ms, value } = await late

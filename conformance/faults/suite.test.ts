@@ -4,12 +4,18 @@ import { mkdtempSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { afterEach, beforeEach, describe, expect, it } from "vitest"
+import { FUNCTIONS } from "../cli/options.ts"
+import { Transcript } from "../model/Transcript.ts"
 import { faultsSuite } from "./suite.ts"
 
 /** A server on a port of its own, behind a shell that waits for it. */
 const SERVER = `
 const server = require("node:http").createServer((_, response) =>
-  response.end(JSON.stringify({ ready: true, runtimes: { bun: { available: true } } }))
+  response.end(JSON.stringify({
+    ready: true, runtimes: { bun: { available: true } }, // GET /ready
+    function_id: "f", name: "f", workers: { busy: 1 }, // a function
+    worker: "w", count: 1, pid: null // a call of it
+  }))
 )
 server.listen(0, "127.0.0.1", () => console.log(process.pid + " " + server.address().port + "."))`
 
@@ -32,8 +38,8 @@ afterEach(() => {
   rmSync(folder, { recursive: true, force: true })
 })
 
-const start = async (named: number): Promise<ReadonlyArray<string>> => {
-  const { start: begin } = await faultsSuite({
+const suiteOf = (named: number) =>
+  faultsSuite({
     requirements: new Map(),
     caseFiles: [],
     propertyRuns: null,
@@ -45,13 +51,22 @@ const start = async (named: number): Promise<ReadonlyArray<string>> => {
     apiKey: null,
     pid: named,
     runtimes: ["bun"],
-    functions: ""
+    functions: FUNCTIONS
   })
-  const { facts, stop } = await begin({
-    signal: new AbortController().signal,
-    folder,
-    owns: () => () => {}
-  })
+
+const context = () => ({
+  signal: new AbortController().signal,
+  folder,
+  owns: () => () => {},
+  transcript: new Transcript(),
+  seed: 0,
+  ranProperties: () => {},
+  observe: () => {}
+})
+
+const start = async (named: number): Promise<ReadonlyArray<string>> => {
+  const { start: begin } = await suiteOf(named)
+  const { facts, stop } = await begin(context())
   await stop()
   return facts.traits
 }
@@ -69,5 +84,19 @@ describe("the process that --pid names", () => {
 
   it("has to be there", async () => {
     await expect(start(4_194_303)).rejects.toThrow("there is no process 4194303 (--pid)")
+  })
+
+  it("is found to be another where the server answers while it is stopped", async () => {
+    const other = spawn("sleep", ["1000"])
+    try {
+      const { cases, start: begin } = await suiteOf(other.pid ?? 0)
+      const { target } = await begin(context())
+      const fault = cases.find(({ id }) => id === "faults/server-stopped")
+      await expect(fault?.run(target, context())).rejects.toThrow(
+        `process ${other.pid} is stopped, and the server answers: it is another process`
+      )
+    } finally {
+      other.kill("SIGKILL")
+    }
   })
 })
