@@ -11,10 +11,10 @@ export type Verdict =
       /** What is violated, where it is known: the case's other requirements have not failed, but are not shown to hold. */
       readonly requirements?: ReadonlyArray<string>
       /**
-       * Where it is no expectation that failed: the case's own bound was over (`time`), or it threw what it did not mean to
-       * (`error`), which may be the suite's fault.
+       * Where it is no expectation that failed: the case's own bound was over (`time`), what it needs first was refused
+       * (`set-up`), or it threw what it did not mean to (`error`), which may be the suite's fault.
        */
-      readonly cause?: "time" | "error"
+      readonly cause?: "time" | "set-up" | "error"
       readonly transcript: ReadonlyArray<TranscriptLine>
     }
   /** The target is not bound by what the case checks; never for a prerequisite that is missing: that is a failure. */
@@ -87,9 +87,22 @@ export interface RunResult {
 export const uncheckedMusts = ({ requirements }: RunResult): ReadonlyArray<RequirementResult> =>
   requirements.filter(({ level, status }) => level === "MUST" && status === "unchecked")
 
+/**
+ * Failed cases that violate nothing but SHOULDs and MAYs: whoever does otherwise may have a reason (RFC 2119), so that they
+ * are told, and do not make the run red.
+ */
+export const departures = ({ cases, requirements }: RunResult): ReadonlyArray<CaseResult> => {
+  const advice = new Set(requirements.flatMap(({ id, level }) => (level === "MUST" ? [] : [id])))
+  return cases.filter(({ requirements: named, verdict }) => {
+    if (verdict._tag !== "Failed" || verdict.cause !== undefined) return false
+    const violated = verdict.requirements ?? named
+    return violated.length > 0 && violated.every((id) => advice.has(id))
+  })
+}
+
 /** Why the run is not green, in words; empty where it is. */
 export const faultsOf = (run: RunResult): ReadonlyArray<string> => {
-  const failed = run.cases.filter(({ verdict }) => verdict._tag === "Failed").length
+  const failed = run.cases.filter(({ verdict }) => verdict._tag === "Failed").length - departures(run).length
   const untested = run.requirements.filter(({ level, status }) => level === "MUST" && status === "untested")
   const unchecked = run.partial === true ? 0 : uncheckedMusts(run).length
   return [

@@ -19,7 +19,7 @@ const Verdict = Schema.Union(
     expected: optional(Schema.String),
     observed: optional(Schema.String),
     requirements: optional(Schema.Array(Schema.String)),
-    cause: optional(Schema.Literal("time", "error")),
+    cause: optional(Schema.Literal("time", "set-up", "error")),
     transcript: Schema.Array(Line)
   })
 )

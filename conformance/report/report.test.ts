@@ -69,6 +69,36 @@ describe("a run", () => {
   })
 })
 
+describe("a run whose failed cases violate SHOULDs alone", () => {
+  const advice = requirementResult("WP-002", { level: "SHOULD", status: "failed", cases: [failed.id] })
+  const departing = runResult({
+    cases: [passed, failed],
+    requirements: [requirementResult("WP-001", { cases: [passed.id] }), advice]
+  })
+
+  it("is green, and says what was done otherwise", () => {
+    expect(faultsOf(departing)).toEqual([])
+    expect(terminalReport(departing, { color: false })).toMatch(
+      /recommended \(SHOULD, MAY\) and done otherwise, which is no fault: worker\/invoke\/twice\ngreen: every MUST that was checked holds\n$/
+    )
+    const xml = junitReport([departing])
+    expect(xml).toContain('failures="0" skipped="1"')
+    expect(xml).toContain('<skipped message="recommended, and done otherwise: answered twice"/>')
+  })
+
+  it("is red where the case fell over, its time was over, or it violates a MUST too", () => {
+    const other = (change: object) => {
+      if (failed.verdict._tag !== "Failed") throw new Error("it has failed")
+      const cases = [{ ...failed, verdict: { ...failed.verdict, ...change } }]
+      return faultsOf({ ...departing, cases })
+    }
+    expect(other({ cause: "time" })).toEqual(["1 case failed"])
+    expect(other({ cause: "error" })).toEqual(["1 case failed"])
+    expect(other({ requirements: ["WP-002", "WP-001"] })).toEqual(["1 case failed"])
+    expect(other({ requirements: ["WP-099"] })).toEqual(["1 case failed"])
+  })
+})
+
 describe("the report on a terminal", () => {
   const text = terminalReport(bun, { color: false })
 

@@ -1,4 +1,4 @@
-import { type CaseResult, faultsOf, type RunResult, uncheckedMusts } from "../model/Result.ts"
+import { type CaseResult, departures, faultsOf, type RunResult, uncheckedMusts } from "../model/Result.ts"
 import type { TranscriptLine } from "../model/Transcript.ts"
 import { areasOf, countCases, countMusts, countRequirements, showCount, showMillis } from "./counts.ts"
 import { repeatFlags } from "./repeat.ts"
@@ -174,10 +174,19 @@ const uncheckedLines = (run: RunResult, paint: Paint): ReadonlyArray<string> => 
 
 const verdictLines = (run: RunResult, paint: Paint): ReadonlyArray<string> => {
   const faults = faultsOf(run)
-  if (faults.length === 0) return [paint("green", "green: everything that was checked holds")]
+  const departed = departures(run).map(({ id }) => id)
+  const advice =
+    departed.length === 0
+      ? []
+      : [`recommended (SHOULD, MAY) and done otherwise, which is no fault: ${departed.join(" ")}`]
+  if (faults.length === 0) {
+    const all =
+      departed.length === 0 ? "everything that was checked holds" : "every MUST that was checked holds"
+    return [...advice, paint("green", `green: ${all}`)]
+  }
   const failed = run.cases.filter(({ verdict }) => verdict._tag === "Failed").map(({ id }) => id)
   const repeat = failed.length === 0 ? [] : [`repeat with: ${repeatFlags(run, failed.slice(0, 5))}`]
-  return [paint("red", `red: ${faults.map(shortened).join("; ")}`), ...repeat]
+  return [...advice, paint("red", `red: ${faults.map(shortened).join("; ")}`), ...repeat]
 }
 
 const shortened = (fault: string): string =>
