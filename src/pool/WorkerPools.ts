@@ -23,6 +23,8 @@ export class WorkerPools extends Context.Tag("WorkerPools")<
     readonly open: (target: Target) => Effect.Effect<void>
     /** No new work for this version: its workers finish what they have and end. Returns at once. */
     readonly retire: (versionId: VersionId) => Effect.Effect<void>
+    /** Waits until no worker of this version lives any more, and nobody waits for one: its bundle is not read again. */
+    readonly gone: (versionId: VersionId) => Effect.Effect<void>
     /** The pool of a target; opened if need be. */
     readonly poolFor: (target: Target) => WorkerPool
     /** Workers of a function by state, over all its versions. */
@@ -53,6 +55,8 @@ const make = Effect.gen(function* () {
   const inForce = new Set<VersionId>()
   /** Functions that have, or had, one. Of these, any other version is a late comer's: it is served, and nothing is kept. */
   const known = new Set<FunctionId>()
+  /** Those who wait for pools to be gone; each looks for itself. */
+  const departures = new Set<() => void>()
   let listener = nobody
   let serial = 0
 
@@ -74,6 +78,7 @@ const make = Effect.gen(function* () {
       leaving.delete(pool)
       spawner.forget?.(pool.target)
       if (pools.get(pool.target.versionId) === pool) pools.delete(pool.target.versionId)
+      for (const look of [...departures]) look()
     }
   }
 
@@ -101,6 +106,24 @@ const make = Effect.gen(function* () {
       if (pool.state.workers.length > 0 || pool.state.demand > 0) return
       pools.delete(versionId)
       spawner.forget?.(pool.target)
+      for (const look of [...departures]) look()
+    })
+
+  const isGone = (versionId: VersionId): boolean => {
+    for (const { target } of leaving) if (target.versionId === versionId) return false
+    return !pools.has(versionId)
+  }
+
+  const gone = (versionId: VersionId): Effect.Effect<void> =>
+    Effect.async((resume) => {
+      const look = (): void => {
+        if (!isGone(versionId)) return
+        departures.delete(look)
+        resume(Effect.void)
+      }
+      departures.add(look)
+      look()
+      return Effect.sync(() => departures.delete(look))
     })
 
   return WorkerPools.of({
@@ -128,6 +151,7 @@ const make = Effect.gen(function* () {
         poolFor(target).warm()
       }),
     retire,
+    gone,
     poolFor,
     countsOf: (functionId) => {
       const total = { starting: 0, warm: 0, busy: 0, idle: 0, draining: 0 }
