@@ -54,6 +54,8 @@ const rows = (view: FunctionView): ReadonlyArray<ReadonlyArray<string>> => {
     ["max_workers", String(view.max_workers)],
     ["concurrency", String(view.concurrency)],
     ["idle_timeout_seconds", String(view.idle_timeout_seconds)],
+    ["max_worker_invocations", String(view.max_worker_invocations)],
+    ["max_worker_age_seconds", String(view.max_worker_age_seconds)],
     ["isolation", view.isolation],
     ["snapshot", String(view.snapshot)],
     ["expose_errors", String(view.expose_errors)],

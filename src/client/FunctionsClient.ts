@@ -62,6 +62,8 @@ export interface RegisterInput {
   readonly max_workers?: number | undefined
   readonly concurrency?: number | undefined
   readonly idle_timeout_seconds?: number | undefined
+  readonly max_worker_invocations?: number | undefined
+  readonly max_worker_age_seconds?: number | undefined
   readonly expose_errors?: boolean | undefined
   readonly isolation?: "worker" | "invocation" | undefined
   readonly snapshot?: boolean | undefined

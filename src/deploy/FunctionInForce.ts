@@ -22,7 +22,9 @@ const wanted = (settings: FunctionSettings, options: ServerOptions): FunctionLim
   warm_workers: settings.warm_workers ?? options.warmWorkers,
   max_workers: settings.max_workers ?? options.maxWorkers,
   concurrency: settings.concurrency ?? options.concurrency,
-  idle_timeout_seconds: settings.idle_timeout_seconds ?? Duration.toSeconds(options.idleTimeout)
+  idle_timeout_seconds: settings.idle_timeout_seconds ?? Duration.toSeconds(options.idleTimeout),
+  max_worker_invocations: settings.max_worker_invocations ?? options.maxWorkerInvocations,
+  max_worker_age_seconds: settings.max_worker_age_seconds ?? Duration.toSeconds(options.maxWorkerAge)
 })
 
 /**

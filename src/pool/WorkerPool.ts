@@ -229,7 +229,8 @@ export class WorkerPool {
     }
     // The data plane's two events only look at the clock when nothing does.
     const hot = event._tag === "Leased" || event._tag === "Released"
-    if (!hot || this.#disarm === null || this.#state.limits.singleUse) this.#arm()
+    if (!hot || this.#disarm === null || this.#state.limits.mostInvocations !== Number.POSITIVE_INFINITY)
+      this.#arm()
     // Last, because the scheduler leases from within this call.
     if (offered && this.#state.demand > 0) this.#services.listener().capacity(this)
   }

@@ -95,6 +95,8 @@ const registered = {
   max_workers: 10,
   concurrency: 1,
   idle_timeout_seconds: 300,
+  max_worker_invocations: 0,
+  max_worker_age_seconds: 0,
   expose_errors: false,
   isolation: "worker",
   snapshot: false,

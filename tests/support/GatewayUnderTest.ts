@@ -77,7 +77,9 @@ export const testTarget = (name: string, overrides: Partial<Target> = {}): Targe
     warm_workers: 0,
     max_workers: 10,
     concurrency: 1,
-    idle_timeout_seconds: 300
+    idle_timeout_seconds: 300,
+    max_worker_invocations: 0,
+    max_worker_age_seconds: 0
   },
   capabilities: profileCapabilities.strict,
   env: {},

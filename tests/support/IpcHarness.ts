@@ -31,7 +31,9 @@ export const target: Target = {
     warm_workers: 0,
     max_workers: 10,
     concurrency: 1,
-    idle_timeout_seconds: 300
+    idle_timeout_seconds: 300,
+    max_worker_invocations: 0,
+    max_worker_age_seconds: 0
   },
   capabilities: profileCapabilities.permissive,
   env: {},
@@ -137,6 +139,12 @@ export interface HarnessOptions extends Partial<IpcOptions> {
 const quiet: Functions["Type"] = {
   register: (input) => Effect.succeed(functionView(input.name)),
   deploy: (nameOrId, { version }) => Effect.succeed(deploymentView(nameOrId, version)),
+  rollback: (nameOrId, { version = "v0" }) =>
+    Effect.succeed({ ...deploymentView(nameOrId, version), replaced: "v1" }),
+  deleteFunction: (name) =>
+    Effect.succeed({ function_id: target.functionId, name, status: "deleted" }),
+  deleteVersion: (name, version) =>
+    Effect.succeed({ function_id: target.functionId, name, version, status: "deleted" }),
   get: (nameOrId) =>
     nameOrId === "nope"
       ? new FunctionNotFound({ function: nameOrId, reason: "unknown" })
