@@ -4,20 +4,22 @@ import type { WorkerId } from "../domain/Ids.ts"
 import type { Target } from "../domain/Invocation.ts"
 import type { MonotonicClock } from "../domain/MonotonicClock.ts"
 import type { LogPipeline } from "../logs/LogPipeline.ts"
-import { PROTOCOL_FD_VARIABLE } from "../protocol/worker/Wire.ts"
+import { type LoadPayload, PROTOCOL_FD_VARIABLE } from "../protocol/worker/Wire.ts"
 import type { FetchRules } from "./HostFetch.ts"
 import type { RuntimeCommand } from "./RuntimeCommand.ts"
 import { readSideOutput } from "./SideOutput.ts"
 import type { WorkerFault } from "./WorkerAnswer.ts"
-import { converse, notStarted, type WorkerBody } from "./WorkerConversation.ts"
+import { converse, notStarted, type WorkerBody, type workerLog } from "./WorkerConversation.ts"
 import { discardWorkerFolder, makeWorkerFolder } from "./WorkerFolder.ts"
 import type { StartFailure, Worker, WorkerStartFailed } from "./WorkerSpawner.ts"
 
 type Child = Bun.Subprocess<"ignore", "pipe", "pipe">
 
 /** A worker in a process of its own. */
-interface SpawnedBody extends WorkerBody {
+export interface SpawnedBody extends WorkerBody {
   readonly child: Child
+  /** Its working directory, HOME and TMPDIR. */
+  readonly folder: string
 }
 
 export interface WorkerProcessOptions {
@@ -48,49 +50,97 @@ const asStdio = (command: ReadonlyArray<string>): ReadonlyArray<string> => [
   ...command
 ]
 
-/** The environment of a worker: a small documented set and the function's own variables; nothing of the server's (R-13). */
-export const workerEnvironment = (target: Target, folder: string): Record<string, string> => ({
+/** What every worker sees, whatever it runs. */
+const commonEnvironment = (folder: string): Record<string, string> => ({
   PATH: "/usr/local/bin:/usr/bin:/bin",
   HOME: folder,
   TMPDIR: folder,
   LANG: "C.UTF-8",
   TZ: process.env["TZ"] ?? "UTC",
-  NODE_ENV: "production",
+  NODE_ENV: "production"
+})
+
+/** What a function sees: a small documented set and its own variables; nothing of the server's (R-13). */
+export const functionEnvironment = (target: Target, folder: string): Record<string, string> => ({
+  ...commonEnvironment(folder),
   BUNBASE_RUNTIME: target.runtime,
   BUNBASE_FUNCTION: target.name,
   BUNBASE_VERSION: target.version,
-  ...target.env,
+  ...target.env
+})
+
+/** The settings of the worker's program, which it hides from the function. */
+const hiddenEnvironment = (): Record<string, string> => ({
   [PROTOCOL_FD_VARIABLE]: "3",
   BUNBASE_HOST_PID: String(process.pid),
   // Bun would keep a cache of transpiled files in HOME.
   BUN_RUNTIME_TRANSPILER_CACHE_PATH: "0"
 })
 
-const start = (
+/** The environment of a worker's process. */
+export const workerEnvironment = (target: Target, folder: string): Record<string, string> => ({
+  ...functionEnvironment(target, folder),
+  ...hiddenEnvironment()
+})
+
+/** The environment of a process that is of no function yet. */
+export const spareEnvironment = (folder: string): Record<string, string> => ({
+  ...commonEnvironment(folder),
+  ...hiddenEnvironment()
+})
+
+interface Start {
+  readonly command: ReadonlyArray<string>
+  readonly transport: RuntimeCommand["transport"]
+  /** Of its folder, below those of all workers. */
+  readonly name: string
+  readonly environment: (folder: string) => Record<string, string>
+  readonly load: LoadPayload | null
+  readonly memoryExitCode: number | undefined
+}
+
+/** Starts a process in a folder and a group of its own. Throws what the system says, with nothing left behind. */
+export const startProcess = (
+  { command, environment, load, memoryExitCode, name, transport }: Start,
+  options: Pick<WorkerProcessOptions, "parentDeathPrefix" | "server">
+): SpawnedBody => {
+  const folder = makeWorkerFolder(options.server.dataDir, `${process.pid}-${name}`)
+  try {
+    const child = Bun.spawn({
+      cmd: [...options.parentDeathPrefix, ...(transport === "stdio" ? asStdio(command) : command)],
+      cwd: folder,
+      env: environment(folder),
+      // A session and a process group of its own: one signal reaches whatever the function started.
+      detached: true,
+      stdio: ["ignore", "pipe", "pipe", "socket-fd"]
+    })
+    return spawnedBody(child, folder, load, memoryExitCode)
+  } catch (cause) {
+    discardWorkerFolder(folder)
+    throw cause
+  }
+}
+
+/** Starts the process of a worker for its target. */
+export const start = (
   runtime: RuntimeCommand,
   target: Target,
   id: WorkerId,
   options: WorkerProcessOptions
 ): Effect.Effect<SpawnedBody, WorkerStartFailed> =>
   Effect.try({
-    try: () => {
-      const folder = makeWorkerFolder(options.server.dataDir, `${process.pid}-${id}`)
-      const own = runtime.command(target)
-      try {
-        const child = Bun.spawn({
-          cmd: [...options.parentDeathPrefix, ...(runtime.transport === "stdio" ? asStdio(own) : own)],
-          cwd: folder,
-          env: (runtime.environment ?? workerEnvironment)(target, folder),
-          // A session and a process group of its own: one signal reaches whatever the function started.
-          detached: true,
-          stdio: ["ignore", "pipe", "pipe", "socket-fd"]
-        })
-        return spawnedBody(child, folder, runtime.load?.(target) ?? null, runtime.memoryExitCode)
-      } catch (cause) {
-        discardWorkerFolder(folder)
-        throw cause
-      }
-    },
+    try: () =>
+      startProcess(
+        {
+          command: runtime.command(target),
+          transport: runtime.transport,
+          name: id,
+          environment: (folder) => (runtime.environment ?? workerEnvironment)(target, folder),
+          load: runtime.load?.(target) ?? null,
+          memoryExitCode: runtime.memoryExitCode
+        },
+        options
+      ),
     catch: (cause) => notStarted("the worker process could not be started", cause)
   })
 
@@ -117,6 +167,7 @@ const spawnedBody = (
   memoryExitCode: number | undefined
 ): SpawnedBody => ({
   child,
+  folder,
   pid: () => child.pid,
   open: (transport, events) => transport.open({ fd: child.stdio[3] as number }, events),
   load,
@@ -132,37 +183,44 @@ const spawnedBody = (
   }
 })
 
-/**
- * One worker process from spawn to reaping (WP). Resolves when it is ready; its end belongs to the scope. What it prints
- * beside the protocol becomes log lines.
- */
+/** What it prints beside the protocol becomes log lines. */
+const readOutput =
+  (clock: MonotonicClock["Type"]) =>
+  ({ child }: SpawnedBody, write: ReturnType<typeof workerLog>): void => {
+    const read = (stream: ReadableStream<Uint8Array>, level: "info" | "warn", name: string): void => {
+      const line = (text: string): void => write({ level, message: text, metadata: { stream: name } }, null)
+      readSideOutput(stream, clock, line).catch((cause: unknown) => line(`cannot be read: ${String(cause)}`))
+    }
+    read(child.stdout, "info", "stdout")
+    read(child.stderr, "warn", "stderr")
+  }
+
+/** The worker in a process that is there, or that `acquire` starts, until it was reaped (WP). Resolves when it is ready. */
+export const workerIn = <Body extends SpawnedBody>(
+  acquire: Effect.Effect<Body, WorkerStartFailed>,
+  target: Target,
+  id: WorkerId,
+  { clock, fetch, log, server }: WorkerProcessOptions
+): Effect.Effect<Worker, StartFailure, Scope.Scope> =>
+  converse(
+    acquire,
+    target,
+    id,
+    {
+      killGrace: server.killGrace,
+      startupTimeout: server.startupTimeout,
+      log,
+      clock,
+      ...(fetch === undefined ? {} : { fetch })
+    },
+    readOutput(clock)
+  )
+
+/** One worker process from spawn to reaping (WP). Resolves when it is ready; its end belongs to the scope. */
 export const spawnWorker = (
   runtime: RuntimeCommand,
   target: Target,
   id: WorkerId,
   options: WorkerProcessOptions
-): Effect.Effect<Worker, StartFailure, Scope.Scope> => {
-  const { killGrace, startupTimeout } = options.server
-  return converse(
-    start(runtime, target, id, options),
-    target,
-    id,
-    {
-      killGrace,
-      startupTimeout,
-      log: options.log,
-      clock: options.clock,
-      ...(options.fetch === undefined ? {} : { fetch: options.fetch })
-    },
-    ({ child }, write) => {
-      const read = (stream: ReadableStream<Uint8Array>, level: "info" | "warn", name: string): void => {
-        const line = (text: string): void => write({ level, message: text, metadata: { stream: name } }, null)
-        readSideOutput(stream, options.clock, line).catch((cause: unknown) =>
-          line(`cannot be read: ${String(cause)}`)
-        )
-      }
-      read(child.stdout, "info", "stdout")
-      read(child.stderr, "warn", "stderr")
-    }
-  )
-}
+): Effect.Effect<Worker, StartFailure, Scope.Scope> =>
+  workerIn(start(runtime, target, id, options), target, id, options)

@@ -1,5 +1,6 @@
 import { Context, Data, type Effect, type Scope } from "effect"
 import type { DeploymentFailed } from "../domain/Errors.ts"
+import type { Runtime } from "../domain/FunctionSpec.ts"
 import type { WorkerId } from "../domain/Ids.ts"
 import type { Target } from "../domain/Invocation.ts"
 import type { WorkerFault } from "./WorkerAnswer.ts"
@@ -42,5 +43,7 @@ export class WorkerSpawner extends Context.Tag("WorkerSpawner")<
     readonly spawn: (target: Target, id: WorkerId) => Effect.Effect<Worker, StartFailure, Scope.Scope>
     /** The target's pool is gone: whatever was kept for starting its workers faster ends. */
     readonly forget?: (target: Target) => void
+    /** Processes that are started, of no function yet, and can be taken now. */
+    readonly spares?: () => Readonly<Record<Runtime, number>>
   }
 >() {}
