@@ -207,6 +207,7 @@ export class LimitExceeded extends Data.TaggedError("LimitExceeded")<{
     | "queue_time"
     | "connections"
     | "deploys"
+    | "version_workers"
     | "unread_answers"
     | "management"
     | "clients"
@@ -223,6 +224,8 @@ export class LimitExceeded extends Data.TaggedError("LimitExceeded")<{
         return `no worker became free within ${this.value} ms; try again in ${this.retryAfterSeconds} s`
       case "deploys":
         return `${this.value} deployments of this function are already waiting; try again in ${this.retryAfterSeconds} s`
+      case "version_workers":
+        return `this version's workers have not finished what they have within ${this.value} s; try again in ${this.retryAfterSeconds} s`
       case "connections":
         return `this connection already has ${this.value} requests in flight; wait for answers before sending more`
       case "unread_answers":

@@ -69,6 +69,24 @@ export const DeploymentView = Schema.Struct({
 })
 export type DeploymentView = typeof DeploymentView.Type
 
+/** A deployment that put an earlier version in force again. */
+export const RollbackView = Schema.Struct({
+  ...DeploymentView.fields,
+  /** The version that was in force before: the same one, where the version asked for was in force already. */
+  replaced: Schema.String
+})
+export type RollbackView = typeof RollbackView.Type
+
+export const FunctionDeletion = Schema.Struct({
+  function_id: Schema.String,
+  name: Schema.String,
+  status: Schema.Literal("deleted")
+})
+export type FunctionDeletion = typeof FunctionDeletion.Type
+
+export const VersionDeletion = Schema.Struct({ ...FunctionDeletion.fields, version: Schema.String })
+export type VersionDeletion = typeof VersionDeletion.Type
+
 /** By name: whether functions can run on it here, and if not, why not and what to do. */
 export const RuntimesView = Schema.Record({
   key: Schema.String,
@@ -86,6 +104,10 @@ export const DeployByUpload = Schema.Struct({
 })
 export const DeployRequest = Schema.Union(DeployByUpload, DeployByPath)
 export type DeployRequest = typeof DeployRequest.Type
+
+/** The version to go back to; without one it is the version that was in force before. */
+export const RollbackRequest = Schema.Struct({ version: Schema.optional(VersionLabel) })
+export type RollbackRequest = typeof RollbackRequest.Type
 
 export const FunctionList = Schema.Struct({ functions: Schema.Array(FunctionView) })
 export const VersionList = Schema.Struct({ versions: Schema.Array(VersionView) })

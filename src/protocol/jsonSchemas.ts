@@ -3,9 +3,13 @@ import { RegisterFunction } from "../domain/FunctionSpec.ts"
 import {
   DeploymentView,
   DeployRequest,
+  FunctionDeletion,
   FunctionList,
   FunctionView,
+  RollbackRequest,
+  RollbackView,
   RuntimesView,
+  VersionDeletion,
   VersionList
 } from "./Management.ts"
 import { Problem } from "./Problem.ts"
@@ -46,6 +50,14 @@ const schemas: ReadonlyArray<readonly [name: string, title: string, schema: Sche
   ["http-register-function-request", "POST /api/functions: what is asked", RegisterFunction],
   ["http-deploy-request", "POST /api/functions/{name}/deploy: what is asked", DeployRequest],
   ["http-deployment", "A deployment", DeploymentView],
+  ["http-rollback-request", "POST /api/functions/{name}/rollback: what is asked", RollbackRequest],
+  ["http-rollback", "A roll-back", RollbackView],
+  ["http-function-deletion", "DELETE /api/functions/{name}: what is answered", FunctionDeletion],
+  [
+    "http-version-deletion",
+    "DELETE /api/functions/{name}/versions/{version}: what is answered",
+    VersionDeletion
+  ],
   ["http-function", "A function", FunctionView],
   ["http-function-list", "GET /api/functions: what is answered", FunctionList],
   ["http-version-list", "GET /api/functions/{name}/versions: what is answered", VersionList],

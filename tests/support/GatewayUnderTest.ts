@@ -165,6 +165,8 @@ export const deploymentView = (overrides: Partial<DeploymentView> = {}): Deploym
 export class RecordingFunctions {
   readonly registered: Array<RegisterFunction> = []
   readonly deployed: Array<{ readonly nameOrId: string; readonly request: DeployRequest }> = []
+  /** Roll-backs and deletions. */
+  readonly changed: Array<string> = []
   readonly fake: Functions["Type"]
 
   constructor(overrides: FunctionsFake = {}) {
@@ -180,6 +182,23 @@ export class RecordingFunctions {
         Effect.sync(() => {
           this.deployed.push({ nameOrId, request })
           return deploymentView({ version: request.version })
+        }),
+      rollback: (nameOrId, { version = "v0" }) =>
+        Effect.sync(() => {
+          this.changed.push(`roll ${nameOrId} back to ${version}`)
+          return { ...deploymentView({ version }), replaced: "v1" }
+        }),
+      deleteFunction: (nameOrId) =>
+        Effect.sync(() => {
+          this.changed.push(`delete ${nameOrId}`)
+          const { function_id, name } = functionView()
+          return { function_id, name, status: "deleted" as const }
+        }),
+      deleteVersion: (nameOrId, version) =>
+        Effect.sync(() => {
+          this.changed.push(`delete ${version} of ${nameOrId}`)
+          const { function_id, name } = functionView()
+          return { function_id, name, version, status: "deleted" as const }
         }),
       get: unknown,
       list: Effect.succeed([]),

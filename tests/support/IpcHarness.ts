@@ -141,8 +141,7 @@ const quiet: Functions["Type"] = {
   deploy: (nameOrId, { version }) => Effect.succeed(deploymentView(nameOrId, version)),
   rollback: (nameOrId, { version = "v0" }) =>
     Effect.succeed({ ...deploymentView(nameOrId, version), replaced: "v1" }),
-  deleteFunction: (name) =>
-    Effect.succeed({ function_id: target.functionId, name, status: "deleted" }),
+  deleteFunction: (name) => Effect.succeed({ function_id: target.functionId, name, status: "deleted" }),
   deleteVersion: (name, version) =>
     Effect.succeed({ function_id: target.functionId, name, version, status: "deleted" }),
   get: (nameOrId) =>
