@@ -131,9 +131,14 @@ const workers = [
   }),
   option("memoryMb", "memory_mb", {
     value: Value.whole(16, 4096, "MiB"),
-    description:
-      "Memory of one worker, unless the function says otherwise. Workers on quickjs-ng are held to it; those on bun are not yet.",
+    description: "Memory of one worker, unless the function says otherwise.",
     example: "256"
+  }),
+  option("memoryLimitBy", "memory_limit_by", {
+    value: Value.choice(["auto", "cgroup", "sampling"]),
+    description:
+      "What holds workers on bun to their memory: a control group of each (cgroup), a look at each at short intervals (sampling), or groups where they can be made and looks elsewhere (auto).",
+    example: "auto"
   }),
   option("idleTimeout", "idle_timeout_seconds", {
     value: Value.seconds(0.05, 86_400),

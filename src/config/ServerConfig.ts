@@ -41,6 +41,8 @@ export interface ServerOptions {
   readonly executionTimeout: Duration.Duration
   /** Memory of one worker in MiB, unless the function says otherwise. */
   readonly memoryMb: number
+  /** What holds Bun workers to it: control groups, or a look at each at short intervals. `auto`: groups where they can be had. */
+  readonly memoryLimitBy: "auto" | "cgroup" | "sampling"
 
   /** So many Bun processes are booted before they are wanted. */
   readonly bunSpareWorkers: number
@@ -123,6 +125,7 @@ export const defaultOptions = (dataDir = "data"): ServerOptions => ({
   startupTimeout: Duration.seconds(10),
   executionTimeout: Duration.seconds(30),
   memoryMb: 256,
+  memoryLimitBy: "auto",
   bunSpareWorkers: 1,
   quickjsWorker: builtQuickJs,
   quickjsForkServer: "on",
