@@ -78,6 +78,8 @@ export class HandlerFailed extends Data.TaggedError("HandlerFailed")<{
 export class WorkerCrashed extends Data.TaggedError("WorkerCrashed")<{
   readonly cause: "exit" | "signal" | "protocol"
   readonly reason: string
+  readonly exitCode?: number
+  readonly signal?: string
 }> {
   override get message() {
     return `the function's worker failed while it ran the invocation: ${this.reason}`
@@ -246,6 +248,8 @@ export class LimitExceeded extends Data.TaggedError("LimitExceeded")<{
 export class ColdStartTimeout extends Data.TaggedError("ColdStartTimeout")<{
   readonly reason: string
   readonly retryAfterSeconds: number
+  /** The function's workers crashed, or did not start, too often in a row (R-4). */
+  readonly quarantined?: boolean
 }> {
   override get message() {
     return `no worker became ready: ${this.reason}`

@@ -1,6 +1,7 @@
+import type { StartCause } from "../domain/ColdStart.ts"
 import type { WorkerId } from "../domain/Ids.ts"
 import type { WorkerCounts } from "../protocol/Management.ts"
-import { type Backoff, isOnTrial } from "./Backoff.ts"
+import { type Backoff, isOnTrial, quarantineCause } from "./Backoff.ts"
 
 /** The state of a pool, and what can be read off it. How it changes is in `PoolState`. */
 
@@ -17,14 +18,6 @@ export interface PoolLimits {
   /** A worker that has been ready for so long is replaced; infinity: never. */
   readonly maxAgeMs: number
 }
-
-/**
- * Why a worker was started: what a cold start's record says. `first`: the version had none; `scale_up`: those it had were
- * busy; `warm`: to be kept ready; `after_crash`, `after_timeout`: one had crashed, or been killed because it did not give up
- * an invocation; `recycle`: one had come to the end of its life; `deploy`: of a version that was being deployed.
- */
-export type StartCause =
-  "first" | "scale_up" | "warm" | "after_crash" | "after_timeout" | "recycle" | "deploy"
 
 /** Why a worker ends. `used`: it has had its one invocation; `recycled`: it was too old, or has had all of its many. */
 export type StopCause =
@@ -158,7 +151,9 @@ export const wanted = (state: PoolState): number => {
   const unmet = Math.ceil(Math.max(0, state.demand - room) / concurrency)
   const warm = state.phase === "open" ? warmWorkers : 0
   const target = Math.max(unmet - starting, warm - ready - starting)
-  const most = isOnTrial(state) ? 1 - starting : target
+  // Where they start well and crash, the one has to show that it does well before there is another.
+  const unproven = quarantineCause(state) === "crashes" ? ready : 0
+  const most = isOnTrial(state) ? 1 - starting - unproven : target
   return Math.max(0, Math.min(target, most, maxWorkers - state.workers.length))
 }
 

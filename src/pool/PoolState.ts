@@ -1,3 +1,4 @@
+import type { StartCause } from "../domain/ColdStart.ts"
 import type { WorkerId } from "../domain/Ids.ts"
 import { crashed, invocationWentWell, NO_BACKOFF, startFailed, startSucceeded } from "./Backoff.ts"
 import {
@@ -7,7 +8,6 @@ import {
   type PoolState,
   type ReadySlot,
   recyclingNeeds,
-  type StartCause,
   type StopCause,
   usable,
   wanted,
@@ -15,7 +15,7 @@ import {
 } from "./PoolReading.ts"
 
 export { choose, counts, nextTick } from "./PoolReading.ts"
-export type { PoolLimits, PoolState, StartCause, StopCause, WorkerSlot } from "./PoolReading.ts"
+export type { PoolLimits, PoolState, StopCause, WorkerSlot } from "./PoolReading.ts"
 
 /**
  * The pool of one function version as a value. `transition` is pure: it takes a state, an event and the instant, and

@@ -7,6 +7,7 @@ import { MonotonicClock } from "../domain/MonotonicClock.ts"
 import { LogPipeline } from "../logs/LogPipeline.ts"
 import type { WorkerCounts } from "../protocol/Management.ts"
 import { WorkerSpawner } from "../worker/WorkerSpawner.ts"
+import type { Quarantine } from "./Quarantine.ts"
 import { StartBudget } from "./StartBudget.ts"
 import { type PoolListener, WorkerPool } from "./WorkerPool.ts"
 
@@ -27,6 +28,10 @@ export class WorkerPools extends Context.Tag("WorkerPools")<
     readonly gone: (versionId: VersionId) => Effect.Effect<void>
     /** The pool of a target; opened if need be. */
     readonly poolFor: (target: Target) => WorkerPool
+    /** Why the function's version in force starts no workers, or null. */
+    readonly quarantineOf: (functionId: FunctionId) => Quarantine | null
+    /** Forgets what failed before; true where that was a quarantine. */
+    readonly reset: (functionId: FunctionId) => Effect.Effect<boolean>
     /** Workers of a function by state, over all its versions. */
     readonly countsOf: (functionId: FunctionId) => WorkerCounts
     /**
@@ -91,6 +96,12 @@ const make = Effect.gen(function* () {
     return pool
   }
 
+  const poolInForce = (functionId: FunctionId): WorkerPool | null => {
+    for (const pool of pools.values())
+      if (pool.target.functionId === functionId && inForce.has(pool.target.versionId)) return pool
+    return null
+  }
+
   const putInForce = ({ functionId, versionId }: Target): void => {
     known.add(functionId)
     inForce.add(versionId)
@@ -139,6 +150,7 @@ const make = Effect.gen(function* () {
         }
         const pool = poolFor(target)
         const isNew = pool !== before
+        if (!isNew) pool.reset()
         const giveUp = Effect.map(retire(target.versionId), () => {
           // Whatever served the function before goes on as before.
           if (!wasKnown) known.delete(target.functionId)
@@ -153,6 +165,14 @@ const make = Effect.gen(function* () {
     retire,
     gone,
     poolFor,
+    quarantineOf: (functionId) => poolInForce(functionId)?.quarantine() ?? null,
+    reset: (functionId) =>
+      Effect.sync(() => {
+        const pool = poolInForce(functionId)
+        const wasQuarantined = pool?.quarantine() != null
+        pool?.reset()
+        return wasQuarantined
+      }),
     countsOf: (functionId) => {
       const total = { starting: 0, warm: 0, busy: 0, idle: 0, draining: 0 }
       for (const pool of [...pools.values(), ...leaving]) {

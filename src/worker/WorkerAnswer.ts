@@ -6,6 +6,8 @@ export interface WorkerFault {
   readonly kind: "protocol" | "exit" | "signal" | "memory"
   /** For people: what happened, e.g. `exited with code 3`, `answered an id that was not asked`. */
   readonly reason: string
+  readonly exitCode?: number
+  readonly signal?: string
 }
 
 /** How one invocation ended on its worker. */

@@ -1,5 +1,6 @@
 import { Deferred, Duration, Effect, type Scope } from "effect"
 import { existsSync } from "node:fs"
+import type { StartTimes } from "../domain/ColdStart.ts"
 import { DeploymentFailed } from "../domain/Errors.ts"
 import type { WorkerId } from "../domain/Ids.ts"
 import type { Target } from "../domain/Invocation.ts"
@@ -139,10 +140,13 @@ export const converse = <B extends WorkerBody>(
     const ended = yield* Deferred.make<WorkerFault>()
     const write = workerLog(target, id, options.log)
 
+    const began = options.clock.now()
     let session: WorkerSession | null = null
     const body = yield* Effect.acquireRelease(acquire, (acquired) =>
       Effect.suspend(() => terminate(acquired, session, options.killGrace))
     )
+    /** When its process ran, as far as it lets us know. */
+    let ran = options.clock.now()
     const kill = (): void => body.signal("SIGKILL")
     const fail = (fault: WorkerFault): void => {
       Deferred.unsafeDone(ended, Effect.succeed(fault))
@@ -164,6 +168,7 @@ export const converse = <B extends WorkerBody>(
       ).pipe(Effect.andThen(Effect.sync(() => transport.close())))
     )
     const booted = (payload: ReadyPayload): void => {
+      if (body.load !== null) ran = options.clock.now()
       const fault = body.booted(payload)
       if (fault !== null) current.fail(fault)
     }
@@ -243,5 +248,6 @@ export const converse = <B extends WorkerBody>(
       }),
       Effect.tapError(() => Effect.sync(kill))
     )
-    return { id, pid: body.pid(), session: current, multiplexes, ended: Deferred.await(ended), kill }
+    const startup: StartTimes = { spawnMs: ran - began, loadMs: options.clock.now() - ran }
+    return { id, pid: body.pid(), session: current, multiplexes, startup, ended: Deferred.await(ended), kill }
   })

@@ -156,9 +156,10 @@ const describeExit = (child: Child, memoryExitCode: number | undefined): WorkerF
   child.signalCode === null
     ? {
         kind: child.exitCode === memoryExitCode ? "memory" : "exit",
-        reason: `exited with code ${child.exitCode}`
+        reason: `exited with code ${child.exitCode}`,
+        ...(child.exitCode === null ? {} : { exitCode: child.exitCode })
       }
-    : { kind: "signal", reason: `was ended by ${child.signalCode}` }
+    : { kind: "signal", reason: `was ended by ${child.signalCode}`, signal: String(child.signalCode) }
 
 const spawnedBody = (
   child: Child,

@@ -1,4 +1,5 @@
 import { Context, Data, type Effect, type Scope } from "effect"
+import type { StartTimes } from "../domain/ColdStart.ts"
 import type { DeploymentFailed } from "../domain/Errors.ts"
 import type { Runtime } from "../domain/FunctionSpec.ts"
 import type { WorkerId } from "../domain/Ids.ts"
@@ -26,6 +27,8 @@ export interface Worker {
   readonly session: WorkerSession
   /** Invocations that it can have in flight: 1 without the feature `concurrency`. */
   readonly multiplexes: boolean
+  /** What its start took. */
+  readonly startup: StartTimes
   /** The first of its end and its first fault. The session's invocations are settled before this resolves. */
   readonly ended: Effect.Effect<WorkerFault>
   /** Kills the process group at once. */

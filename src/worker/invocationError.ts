@@ -58,4 +58,9 @@ export const headlineOf = ({ message, stack = "" }: ErrorPayload): string => {
 export const fromFault = (fault: WorkerFault, target: Target): WorkerCrashed | MemoryLimitExceeded =>
   fault.kind === "memory"
     ? new MemoryLimitExceeded({ limitMb: target.limits.memory_mb })
-    : new WorkerCrashed({ cause: fault.kind, reason: `it ${fault.reason}` })
+    : new WorkerCrashed({
+        cause: fault.kind,
+        reason: `it ${fault.reason}`,
+        ...(fault.exitCode === undefined ? {} : { exitCode: fault.exitCode }),
+        ...(fault.signal === undefined ? {} : { signal: fault.signal })
+      })

@@ -131,6 +131,19 @@ const happenings: ReadonlyArray<fc.Arbitrary<Happening>> = [
         }
       })
   ),
+  fc.integer({ min: 2, max: 22 }).map(
+    (times) =>
+      new Happening(`crashes(${times})`, always, (world) => {
+        for (let i = 0; i < times; i += 1) {
+          const [worker] = world.ids(isReady)
+          const [starting] = world.ids(isStarting)
+          if (worker !== undefined) world.step({ _tag: "WorkerLost", worker })
+          else if (starting !== undefined)
+            world.step({ _tag: "WorkerReady", worker: starting, concurrency: 4 })
+          else world.tick()
+        }
+      })
+  ),
   fc.constantFrom(0.4, 0.6, 1, 1.2).map(
     (share) =>
       new Happening(

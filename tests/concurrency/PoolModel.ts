@@ -325,7 +325,8 @@ export class PoolWorld {
     holds(state.workers.length <= most, "live workers ≤ max_workers", () => state)
     if (starts > 0) holds(state.workers.length <= maxWorkers, "live workers ≤ max_workers", () => state)
     const need = this.#need()
-    const isTrial = starts === 0 || !this.#onTrial || need.starting <= 1
+    const successors = event._tag === "Tick" && this.#hasOld ? 1 : 0
+    const isTrial = starts === 0 || need.starting <= Math.max(this.#mostStarting(need), successors)
     holds(isTrial || event._tag === "WorkersWanted", "one is tried before there are more", () => state)
     if (event._tag !== "WorkersWanted") {
       holds(starts === 0 || this.now >= this.#startsAllowedFrom, "the back-off is kept", () => ({
@@ -334,8 +335,7 @@ export class PoolWorld {
         actions: step.actions
       }))
       // A successor starts before a warm worker that is too old goes.
-      const shared =
-        starts === 0 || need.starting <= need.starts + (event._tag === "Tick" && this.#hasOld ? 1 : 0)
+      const shared = starts === 0 || need.starting <= need.starts + successors
       holds(shared, "starts are shared", () => ({ need, state }))
     } else if (starts > 0) {
       const live = need.ready + need.starting
@@ -344,7 +344,7 @@ export class PoolWorld {
     // Whoever waits has a worker under way unless there is a reason why not.
     if (event._tag === "Leased") return
     const blocked = this.now < this.#startsAllowedFrom || state.workers.length >= maxWorkers
-    const enough = need.starting >= (this.#onTrial ? Math.min(1, need.starts) : need.starts)
+    const enough = need.starting >= Math.min(this.#mostStarting(need), need.starts)
     const reached = blocked || enough || this.#silent(event, before)
     holds(reached, "what waits is started for", () => ({ need, state }))
   }
@@ -384,8 +384,10 @@ export class PoolWorld {
     return Math.min(concurrency, mostInvocations)
   }
 
-  get #onTrial(): boolean {
-    return this.#failedStarts > 0 || this.#crashes > 3
+  /** Where it is unclear that a worker will do well, one is tried; in quarantine it has to have done so. */
+  #mostStarting({ ready }: { readonly ready: number }): number {
+    if (this.#failedStarts < 8 && this.#crashes >= 20) return ready > 0 ? 0 : 1
+    return this.#failedStarts > 0 || this.#crashes > 3 ? 1 : Number.POSITIVE_INFINITY
   }
 
   get #hasOld(): boolean {
@@ -437,7 +439,7 @@ export class PoolWorld {
     }
     const need = this.#need()
     const mayStart = state.workers.length < state.limits.maxWorkers
-    const isMissing = need.starting < (this.#onTrial ? Math.min(1, need.starts) : need.starts)
+    const isMissing = need.starting < Math.min(this.#mostStarting(need), need.starts)
     if (isMissing && mayStart && this.#startsAllowedFrom > this.now) {
       holds(next !== null && next <= this.#startsAllowedFrom, "the back-off ends", () => ({ next, state }))
     }

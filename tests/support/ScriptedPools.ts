@@ -39,6 +39,8 @@ export const scriptedPools = () => {
       gone: () => Effect.suspend(() => script.gone),
       poolFor: unused,
       countsOf: () => script.counts,
+      quarantineOf: () => null,
+      reset: () => Effect.succeed(false),
       held: unused,
       listen: unused
     }),
