@@ -8,6 +8,7 @@ import { get } from "./get.ts"
 import { init } from "./init.ts"
 import { invoke } from "./invoke.ts"
 import { list } from "./list.ts"
+import { reset } from "./reset.ts"
 import { rollback } from "./rollback.ts"
 import { serve } from "./serve.ts"
 import { versions } from "./versions.ts"
@@ -19,7 +20,7 @@ export const functions: CommandGroup = {
   name: "functions",
   aliases: ["fn"],
   summary: "make, deploy, look at, call and delete functions",
-  commands: [init, build, deploy, rollback, list, get, versions, invoke, deletion]
+  commands: [init, build, deploy, rollback, list, get, versions, invoke, reset, deletion]
 }
 
 /**

@@ -2,6 +2,7 @@ import type {
   DeploymentView,
   FunctionDeletion,
   FunctionView,
+  ResetView,
   RollbackView,
   RuntimesView,
   VersionDeletion,
@@ -116,6 +117,8 @@ export interface FunctionsClient {
   readonly deploy: (nameOrId: string, input: DeployInput, options?: CallOptions) => Promise<DeploymentView>
   /** Puts an earlier version in force again: the one named, or the one that was in force before. */
   readonly rollback: (nameOrId: string, input?: RollbackInput, options?: CallOptions) => Promise<RollbackView>
+  /** Forgets failed starts and crashes of a function's workers: a quarantine ends, and one is tried at once. */
+  readonly reset: (nameOrId: string, options?: CallOptions) => Promise<ResetView>
   /** Ends a function. Calls that it has are finished; its versions stay on the server's disk; its name is free. */
   readonly deleteFunction: (nameOrId: string, options?: CallOptions) => Promise<FunctionDeletion>
   /** Removes a version that is not in force, with its bundle. */

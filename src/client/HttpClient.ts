@@ -5,6 +5,7 @@ import {
   FunctionDeletion,
   FunctionList,
   FunctionView,
+  ResetView,
   RollbackView,
   VersionDeletion,
   VersionList
@@ -53,6 +54,8 @@ export const connectHttp = async (url: string, options: HttpOptions = {}): Promi
         input ?? {},
         call
       ),
+    reset: async (nameOrId, call) =>
+      http.management(ResetView, "POST", `/api/functions/${segment(nameOrId)}/reset`, undefined, call),
     deleteFunction: async (nameOrId, call) =>
       http.management(FunctionDeletion, "DELETE", `/api/functions/${segment(nameOrId)}`, undefined, call),
     deleteVersion: async (nameOrId, version, call) =>

@@ -34,6 +34,7 @@ export const connectSocket = async (path: string, options: SocketOptions = {}): 
       socket.management("DEPLOY_FUNCTION", deployment(nameOrId, input), call),
     rollback: (nameOrId, input, call) =>
       socket.management("ROLLBACK_FUNCTION", { function_id: nameOrId, ...input }, call),
+    reset: (nameOrId, call) => socket.management("RESET_FUNCTION", { function_id: nameOrId }, call),
     deleteFunction: (nameOrId, call) => socket.management("DELETE_FUNCTION", { function_id: nameOrId }, call),
     deleteVersion: (nameOrId, version, call) =>
       socket.management("DELETE_VERSION", { function_id: nameOrId, version }, call),

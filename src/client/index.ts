@@ -27,6 +27,8 @@ export type {
   DeploymentView,
   FunctionDeletion,
   FunctionView,
+  QuarantineView,
+  ResetView,
   RollbackView,
   VersionDeletion,
   VersionView

@@ -11,7 +11,8 @@ import type {
 import { capabilitiesInForce } from "../domain/runtimeRules.ts"
 import type { Target } from "../domain/Invocation.ts"
 import type { LifecycleState } from "../domain/Lifecycle.ts"
-import type { FunctionView, VersionView, WorkerCounts } from "../protocol/Management.ts"
+import type { Quarantine } from "../pool/Quarantine.ts"
+import type { FunctionView, QuarantineView, VersionView, WorkerCounts } from "../protocol/Management.ts"
 
 /** What follows from a function's record, the server's options and its workers. Pure. */
 
@@ -100,6 +101,7 @@ export const functionView = (
   record: FunctionRecord,
   options: ServerOptions,
   workers: WorkerCounts,
+  quarantine: Quarantine | null,
   queued: number
 ): FunctionView => ({
   function_id: record.id,
@@ -116,10 +118,17 @@ export const functionView = (
   capabilities: capabilitiesInForce(record.runtime, record.settings),
   env: Object.keys(record.env).sort(),
   workers,
+  quarantine: quarantine === null ? null : quarantineView(quarantine),
   queued,
   created_at: record.created_at,
   updated_at: record.updated_at
 })
+
+const quarantineView = ({ cause, failures, lastedMs, reason, waitMs }: Quarantine): QuarantineView => {
+  const now = Date.now()
+  const at = (instant: number): string => new Date(instant).toISOString()
+  return { cause, failures, since: at(now - lastedMs), until: at(now + waitMs), reason }
+}
 
 export const versionView = (version: VersionRecord, record: FunctionRecord): VersionView => ({
   id: version.id,

@@ -14,6 +14,7 @@ import type {
   DeploymentView,
   FunctionDeletion,
   FunctionView,
+  ResetView,
   RollbackRequest,
   RollbackView,
   RuntimesView,
@@ -75,6 +76,8 @@ export class Functions extends Context.Tag("Functions")<
       nameOrId: string,
       version: VersionLabel
     ) => Effect.Effect<VersionDeletion, ManagementError>
+    /** Forgets failed starts and crashes of the function's workers: a quarantine ends. */
+    readonly reset: (nameOrId: string) => Effect.Effect<ResetView, ManagementError>
     readonly get: (nameOrId: string) => Effect.Effect<FunctionView, ManagementError>
     readonly list: Effect.Effect<ReadonlyArray<FunctionView>, ManagementError>
     readonly versions: (nameOrId: string) => Effect.Effect<ReadonlyArray<VersionView>, ManagementError>
@@ -112,7 +115,13 @@ const make = Effect.gen(function* () {
   const inTurn = makeTurns()
 
   const viewOf = (record: FunctionRecord) =>
-    functionView(record, config, pools.countsOf(record.id), scheduler.queued(record.id))
+    functionView(
+      record,
+      config,
+      pools.countsOf(record.id),
+      pools.quarantineOf(record.id),
+      scheduler.queued(record.id)
+    )
 
   const runtimeViolation = (runtime: Runtime): ReadonlyArray<Violation> => {
     const { unavailable } = runtimes[runtime]
@@ -322,6 +331,13 @@ const make = Effect.gen(function* () {
           Effect.flatMap(metadata.findFunction(nameOrId), (record) => deleteVersion(record, version, restore))
         )
       ),
+    reset: (nameOrId) =>
+      Effect.gen(function* () {
+        const record = yield* metadata.findFunction(nameOrId)
+        const was_quarantined = yield* pools.reset(record.id)
+        if (was_quarantined) yield* say("info", "reset: its failures are forgotten", record)
+        return { function_id: record.id, name: record.name, was_quarantined }
+      }),
     get: (nameOrId) => Effect.map(metadata.findFunction(nameOrId), viewOf),
     list: Effect.map(metadata.listFunctions, (records) => records.map(viewOf)),
     versions: (nameOrId) =>

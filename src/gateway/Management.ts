@@ -96,6 +96,7 @@ const functionsLive = HttpApiBuilder.group(ManagementApi, "functions", (handlers
           return yield* functions.rollback(path.id, yield* readRollback(web, budget))
         }).pipe(Effect.scoped, answered)
       )
+      .handle("reset", ({ path }) => answered(functions.reset(path.id)))
       .handle("delete", ({ path }) => answered(functions.deleteFunction(path.id)))
       .handle("deleteVersion", ({ path }) =>
         answered(

@@ -36,6 +36,7 @@ describe("the OpenAPI document", () => {
       "GET /api/functions/{id}/versions",
       "POST /api/functions",
       "POST /api/functions/{id}/deploy",
+      "POST /api/functions/{id}/reset",
       "POST /api/functions/{id}/rollback"
     ])
   })
@@ -114,6 +115,7 @@ describe("allowedMethods", () => {
     ["/api/functions/hello", ["GET", "HEAD", "DELETE"]],
     ["/api/functions/hello/deploy", ["POST"]],
     ["/api/functions/hello/rollback", ["POST"]],
+    ["/api/functions/hello/reset", ["POST"]],
     ["/api/functions/hello/versions/v1", ["DELETE"]],
     ["/api/functions/hello/versions/", []],
     ["/api/functions/hello/versions", ["GET", "HEAD"]],

@@ -10,6 +10,7 @@ import {
   FunctionDeletion,
   FunctionList,
   FunctionView,
+  ResetView,
   RollbackRequest,
   RollbackView,
   VersionDeletion,
@@ -41,6 +42,7 @@ const RegisteredAgain = FunctionAnswer.annotations({
 })
 const DeploymentAnswer = named(DeploymentView, "Deployment", "A version that was put in force.")
 const RollbackAnswer = named(RollbackView, "Rollback", "An earlier version that was put in force again.")
+const ResetAnswer = named(ResetView, "Reset", "A function whose failures were forgotten.")
 const FunctionDeleted = named(FunctionDeletion, "FunctionDeletion", "A function that is no more.")
 const VersionDeleted = named(VersionDeletion, "VersionDeletion", "A version that is no more.")
 const FunctionsAnswer = named(FunctionList, "FunctionList", "All functions, in the order of their names.")
@@ -168,6 +170,18 @@ const functions = HttpApiGroup.make("functions")
         about(
           "Go back to an earlier version",
           "Loads a stored version in a worker, and directs all further calls there: the one that is named, or the one that was in force before. What fails leaves the present one in force."
+        )
+      )
+  )
+  .add(
+    HttpApiEndpoint.post("reset", "/api/functions/:id/reset")
+      .setPath(byId)
+      .addSuccess(ResetAnswer)
+      .addError(problem(404))
+      .annotateContext(
+        about(
+          "Forget failures",
+          "Forgets failed starts and crashes of the function's workers: a quarantine ends, and what is wanted is started at once."
         )
       )
   )

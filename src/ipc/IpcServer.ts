@@ -169,6 +169,7 @@ export const make = (
         case "REGISTER_FUNCTION":
         case "DEPLOY_FUNCTION":
         case "ROLLBACK_FUNCTION":
+        case "RESET_FUNCTION":
         case "DELETE_FUNCTION":
         case "DELETE_VERSION":
         case "GET_FUNCTION":

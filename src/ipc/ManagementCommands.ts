@@ -75,6 +75,7 @@ const runs = (functions: Functions["Type"]): { readonly [C in Exclude<Management
     ROLLBACK_FUNCTION: decoding(RollbackFunction, ({ function_id, ...request }) =>
       functions.rollback(function_id, request)
     ),
+    RESET_FUNCTION: decoding(FunctionById, ({ function_id }) => functions.reset(function_id)),
     LIST_FUNCTIONS: decoding(Nothing, () => Effect.map(functions.list, (list) => ({ functions: list })))
   }
 }

@@ -6,10 +6,10 @@ export interface Quarantine {
   readonly cause: "starts_fail" | "crashes"
   /** So many in a row. */
   readonly failures: number
-  /** Monotonic, in milliseconds. */
-  readonly since: number
-  /** When one worker is tried again: monotonic, in milliseconds. */
-  readonly until: number
+  /** How long it has lasted, in milliseconds. */
+  readonly lastedMs: number
+  /** Until one worker is tried again, in milliseconds; 0 where that is under way. */
+  readonly waitMs: number
   /** What happened, how it last failed, and what to do. */
   readonly reason: string
 }
@@ -28,13 +28,13 @@ export const quarantineOf = (
     cause === "crashes"
       ? `its workers crashed ${failures} times in a row`
       : `its workers did not start ${failures} times in a row`
-  const seconds = Math.max(1, Math.ceil((state.backoffUntil - now) / 1000))
-  const next = now < state.backoffUntil ? `one is tried again in ${seconds} s` : "one is being tried"
+  const waitMs = Math.max(0, state.backoffUntil - now)
+  const next = waitMs > 0 ? `one is tried again in ${Math.ceil(waitMs / 1000)} s` : "one is being tried"
   return {
     cause,
     failures,
-    since: state.quarantinedSince,
-    until: state.backoffUntil,
+    lastedMs: now - state.quarantinedSince,
+    waitMs,
     reason:
       `${what}${last === null ? "" : ` (the last one: ${last})`}, so the function is quarantined and ${next}; ` +
       `deploy a version that works, or end this with: bunbase fn reset ${name}`

@@ -21,6 +21,19 @@ export const WorkerCounts = Schema.Struct({
 })
 export type WorkerCounts = typeof WorkerCounts.Type
 
+/** Why no workers of a function are started: they crashed, or did not start, too often in a row. */
+export const QuarantineView = Schema.Struct({
+  cause: Schema.Literal("starts_fail", "crashes"),
+  /** So many in a row. */
+  failures: Schema.Int,
+  since: Schema.String,
+  /** When one worker is tried again. */
+  until: Schema.String,
+  /** What happened, how it last failed, and what to do. */
+  reason: Schema.String
+})
+export type QuarantineView = typeof QuarantineView.Type
+
 export const FunctionView = Schema.Struct({
   function_id: Schema.String,
   name: Schema.String,
@@ -39,6 +52,8 @@ export const FunctionView = Schema.Struct({
   /** Names only; values never leave the service. */
   env: Schema.Array(Schema.String),
   workers: WorkerCounts,
+  /** Null where workers are started as they are wanted. */
+  quarantine: Schema.NullOr(QuarantineView),
   /** Invocations waiting for a worker. */
   queued: Schema.Int,
   created_at: Schema.String,
@@ -106,6 +121,15 @@ export const DeployRequest = Schema.Union(DeployByUpload, DeployByPath)
 export type DeployRequest = typeof DeployRequest.Type
 
 /** The version to go back to; without one it is the version that was in force before. */
+/** What failed before is forgotten. */
+export const ResetView = Schema.Struct({
+  function_id: Schema.String,
+  name: Schema.String,
+  /** Whether that ended a quarantine. */
+  was_quarantined: Schema.Boolean
+})
+export type ResetView = typeof ResetView.Type
+
 export const RollbackRequest = Schema.Struct({ version: Schema.optional(VersionLabel) })
 export type RollbackRequest = typeof RollbackRequest.Type
 

@@ -103,6 +103,7 @@ const registered = {
   capabilities: profileCapabilities.permissive,
   env: [],
   workers: { starting: 0, warm: 0, busy: 0, idle: 0, draining: 0 },
+  quarantine: null,
   queued: 0,
   created_at: "2026-01-27T00:00:00.000Z",
   updated_at: "2026-01-27T00:00:00.000Z"

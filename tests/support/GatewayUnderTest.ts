@@ -143,6 +143,7 @@ export const functionView = (overrides: Partial<FunctionView> = {}): FunctionVie
   capabilities: profileCapabilities.strict,
   env: [],
   workers: { starting: 0, warm: 0, busy: 0, idle: 0, draining: 0 },
+  quarantine: null,
   queued: 0,
   created_at: "2026-01-27T10:00:00.000Z",
   updated_at: "2026-01-27T10:00:00.000Z",
@@ -199,6 +200,12 @@ export class RecordingFunctions {
           this.changed.push(`delete ${version} of ${nameOrId}`)
           const { function_id, name } = functionView()
           return { function_id, name, version, status: "deleted" as const }
+        }),
+      reset: (nameOrId) =>
+        Effect.sync(() => {
+          this.changed.push(`reset ${nameOrId}`)
+          const { function_id, name } = functionView()
+          return { function_id, name, was_quarantined: true }
         }),
       get: unknown,
       list: Effect.succeed([]),

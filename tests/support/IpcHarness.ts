@@ -57,6 +57,7 @@ export const functionView = (name: string): FunctionView => ({
   capabilities: profileCapabilities.permissive,
   env: [],
   workers: { starting: 0, warm: 0, busy: 0, idle: 0, draining: 0 },
+  quarantine: null,
   queued: 0,
   created_at: "2026-01-27T10:00:00.000Z",
   updated_at: "2026-01-27T10:00:00.000Z"
@@ -144,6 +145,7 @@ const quiet: Functions["Type"] = {
   deleteFunction: (name) => Effect.succeed({ function_id: target.functionId, name, status: "deleted" }),
   deleteVersion: (name, version) =>
     Effect.succeed({ function_id: target.functionId, name, version, status: "deleted" }),
+  reset: (name) => Effect.succeed({ function_id: target.functionId, name, was_quarantined: true }),
   get: (nameOrId) =>
     nameOrId === "nope"
       ? new FunctionNotFound({ function: nameOrId, reason: "unknown" })

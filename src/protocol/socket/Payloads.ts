@@ -9,6 +9,7 @@ import {
   FunctionDeletion,
   FunctionList,
   FunctionView,
+  ResetView,
   RollbackRequest,
   RollbackView,
   RuntimesView,
@@ -53,7 +54,7 @@ export type InvokeFailure = typeof InvokeFailure.Type
 export const InvokeAnswer = Schema.Union(InvokeSuccess, InvokeFailure)
 export type InvokeAnswer = typeof InvokeAnswer.Type
 
-/** GET_FUNCTION, GET_FUNCTION_VERSIONS and DELETE_FUNCTION take this. */
+/** GET_FUNCTION, GET_FUNCTION_VERSIONS, RESET_FUNCTION and DELETE_FUNCTION take this. */
 export const FunctionById = Schema.Struct({ function_id: FunctionReference })
 
 /** DEPLOY_FUNCTION with the path of a bundle on the server's machine, */
@@ -106,6 +107,7 @@ export const managementPayloads = {
   ROLLBACK_FUNCTION: { request: RollbackFunction, answer: RollbackView },
   LIST_FUNCTIONS: { request: Nothing, answer: FunctionList },
   GET_FUNCTION: { request: FunctionById, answer: FunctionView },
+  RESET_FUNCTION: { request: FunctionById, answer: ResetView },
   PING: { request: Nothing, answer: PingAnswer }
 } as const
 export type ManagementCommand = keyof typeof managementPayloads
