@@ -349,12 +349,11 @@ export class WorkerPool {
 
   #tellQuarantine(): void {
     const quarantine = this.quarantine()
-    const { name } = this.target
     this.#services.log({
       ...this.#aboutTarget(),
       ...(quarantine === null
-        ? { level: "info", message: `${name} is out of quarantine` }
-        : { level: "error", message: `${name}: ${quarantine.reason}` })
+        ? { level: "info", message: "out of quarantine" }
+        : { level: "error", message: quarantine.reason })
     })
   }
 
