@@ -21,6 +21,7 @@ import * as SqlMetadataStore from "./store/SqlMetadataStore.ts"
 import type { RuntimesView } from "./protocol/Management.ts"
 import { stopSignal } from "./StopSignal.ts"
 import { VERSION } from "./domain/Product.ts"
+import * as MemoryLimits from "./worker/memory/chooseMemoryLimits.ts"
 import * as ProcessSpawner from "./worker/ProcessSpawner.ts"
 import { removeTree, workerFolders } from "./worker/WorkerFolder.ts"
 
@@ -50,6 +51,8 @@ const core = (options: ServerOptions) =>
     Layer.provideMerge(workerTemp),
     Layer.provideMerge(Layer.mergeAll(SqlMetadataStore.layer, BundleStore.layer, JsonlLogPipeline.layer)),
     Layer.provideMerge(DataFolder.layer),
+    // Before there is a folder: it may refuse the start.
+    Layer.provideMerge(MemoryLimits.layer),
     Layer.provideMerge(
       Layer.mergeAll(
         Layer.succeed(ServerConfig, options),

@@ -1,4 +1,5 @@
 import { Data } from "effect"
+import type { MemoryReading } from "./MemoryReading.ts"
 
 /**
  * The typed errors behind FN_001–FN_009. Every failure that leaves the service is one of these; which HTTP status and
@@ -51,9 +52,16 @@ export class ExecutionTimeout extends Data.TaggedError("ExecutionTimeout")<{
 /** FN_003: a worker grew over its `memory_mb`. */
 export class MemoryLimitExceeded extends Data.TaggedError("MemoryLimitExceeded")<{
   readonly limitMb: number
+  /** What its worker had, where that is measured from outside. */
+  readonly measured?: MemoryReading
 }> {
   override get message() {
-    return `the function used more than its ${this.limitMb} MiB of memory; its worker was replaced`
+    const { measured } = this
+    const had =
+      measured === undefined
+        ? ""
+        : ` (memory_mb): ${measured.usedMb} MiB when it was ended by ${measured.by === "cgroup" ? "its control group" : "sampling"}, ${measured.peakMb} MiB at the most`
+    return `the function used more than its ${this.limitMb} MiB of memory${had}; its worker was replaced`
   }
 }
 

@@ -7,6 +7,7 @@ import type { Target } from "../domain/Invocation.ts"
 import { MonotonicClock } from "../domain/MonotonicClock.ts"
 import { LogPipeline } from "../logs/LogPipeline.ts"
 import { makeBunRuntime } from "./BunRuntime.ts"
+import { MemoryLimits } from "./memory/MemoryLimits.ts"
 import { makeQuickJsRuntime, type QuickJsRuntime } from "./QuickJsRuntime.ts"
 import type { RuntimeCommand } from "./RuntimeCommand.ts"
 import { SPARE_PAUSE_MS } from "./SpareProcesses.ts"
@@ -28,6 +29,7 @@ export const make = (
     const server = yield* ServerConfig
     const { log } = yield* LogPipeline
     const clock = yield* MonotonicClock
+    const memory = yield* MemoryLimits
     const options = { server, log, clock, parentDeathPrefix: findParentDeathPrefix() }
     const quickJs: QuickJsRuntime | null =
       quickJsProgram === null
@@ -45,6 +47,8 @@ export const make = (
         runtime.runtime,
         yield* makeSpawnedRuntime(runtime, {
           ...options,
+          // Workers on QuickJS-NG hold themselves to it.
+          memory,
           spares: server.bunSpareWorkers,
           quiet: () => starting === 0
         })
@@ -70,6 +74,7 @@ export const make = (
       )
     }
     return WorkerSpawner.of({
+      memoryLimit: memory.inForce,
       forget: (target) => quickJs?.forget(target),
       spares: () => ({
         bun: byName.get("bun")?.spares() ?? 0,
@@ -89,17 +94,20 @@ export const make = (
     })
   })
 
-export const layer: Layer.Layer<WorkerSpawner, never, ServerConfig | LogPipeline | MonotonicClock> =
-  Layer.scoped(
-    WorkerSpawner,
-    Effect.gen(function* () {
-      const { dataDir, quickjsWorker } = yield* ServerConfig
-      const { log } = yield* LogPipeline
-      const program = findQuickJs(quickjsWorker)
-      return yield* make(
-        [yield* makeBunRuntime(workerFolders(dataDir), log)],
-        program._tag === "Found" ? program.path : null,
-        program._tag === "Found" ? undefined : program.reason
-      )
-    })
-  )
+export const layer: Layer.Layer<
+  WorkerSpawner,
+  never,
+  ServerConfig | LogPipeline | MemoryLimits | MonotonicClock
+> = Layer.scoped(
+  WorkerSpawner,
+  Effect.gen(function* () {
+    const { dataDir, quickjsWorker } = yield* ServerConfig
+    const { log } = yield* LogPipeline
+    const program = findQuickJs(quickjsWorker)
+    return yield* make(
+      [yield* makeBunRuntime(workerFolders(dataDir), log)],
+      program._tag === "Found" ? program.path : null,
+      program._tag === "Found" ? undefined : program.reason
+    )
+  })
+)

@@ -7,6 +7,7 @@ import type { Target } from "../domain/Invocation.ts"
 import type { MonotonicClock } from "../domain/MonotonicClock.ts"
 import type { LogEntry, LogPipeline } from "../logs/LogPipeline.ts"
 import type { ErrorPayload, LoadPayload, LogPayload, ReadyPayload } from "../protocol/worker/Wire.ts"
+import type { HeldMemory } from "./memory/MemoryLimits.ts"
 import { HostCalls } from "./HostCalls.ts"
 import type { FetchRules } from "./HostFetch.ts"
 import { readiness } from "./readiness.ts"
@@ -26,6 +27,8 @@ export interface WorkerBody {
   readonly pid: () => number
   /** Its wire where that is open already; what is written to it goes out at once. */
   readonly transport?: SocketTransport | null
+  /** What holds it to its memory; null where nothing does, or its own program. */
+  readonly memory?: HeldMemory | null
   /** Takes its wire into use. */
   readonly open: (transport: SocketTransport, events: TransportEvents) => Promise<void>
   /** What it is told to load as soon as its wire is open; null: it loads by itself. */
@@ -124,6 +127,15 @@ export const loadFailure = (error: ErrorPayload, { bundlePath }: Target): Deploy
   })
 }
 
+/** Code that needs more memory than it may have would do so again: that is the deployment's failure. */
+const startFailure = (fault: WorkerFault, target: Target): StartFailure =>
+  fault.kind === "memory"
+    ? new DeploymentFailed({
+        stage: "start",
+        reason: `memory_mb (${target.limits.memory_mb}) is too small for this code: it needed more before it was ready; give the function more memory, or load less at the top level`
+      })
+    : new WorkerStartFailed({ kind: "exit", reason: `the worker ${fault.reason} before it was ready` })
+
 /**
  * One worker from the acquisition of its process to its end (WP). Resolves when it is ready; its end belongs to the scope.
  * `begun` is called with the session and the log as soon as the process is there.
@@ -150,12 +162,7 @@ export const converse = <B extends WorkerBody>(
     const kill = (): void => body.signal("SIGKILL")
     const fail = (fault: WorkerFault): void => {
       Deferred.unsafeDone(ended, Effect.succeed(fault))
-      Deferred.unsafeDone(
-        ready,
-        Effect.fail(
-          new WorkerStartFailed({ kind: "exit", reason: `the worker ${fault.reason} before it was ready` })
-        )
-      )
+      Deferred.unsafeDone(ready, Effect.fail(startFailure(fault, target)))
     }
 
     let wireClosed = false
@@ -183,6 +190,7 @@ export const converse = <B extends WorkerBody>(
     const current: WorkerSession = new WorkerSession(
       transport,
       {
+        began: () => body.memory?.stir(),
         booted,
         ready: (payload) => {
           if (body.load === null) booted(payload)
@@ -201,6 +209,9 @@ export const converse = <B extends WorkerBody>(
       options.clock
     )
     session = current
+    let loading = true
+    body.memory?.occupiedWhile(() => loading || current.inFlight > 0)
+    body.memory?.limitTo(target.limits.memory_mb)
     begun(body, write)
     if (body.load !== null) current.load(body.load)
     yield* Effect.tryPromise({
@@ -248,6 +259,7 @@ export const converse = <B extends WorkerBody>(
       }),
       Effect.tapError(() => Effect.sync(kill))
     )
+    loading = false
     const startup: StartTimes = { spawnMs: ran - began, loadMs: options.clock.now() - ran }
     return { id, pid: body.pid(), session: current, multiplexes, startup, ended: Deferred.await(ended), kill }
   })

@@ -5,6 +5,7 @@ import type { Target } from "../domain/Invocation.ts"
 import type { MonotonicClock } from "../domain/MonotonicClock.ts"
 import type { LogPipeline } from "../logs/LogPipeline.ts"
 import { type LoadPayload, PROTOCOL_FD_VARIABLE } from "../protocol/worker/Wire.ts"
+import type { HeldMemory, MemoryEnd, MemoryLimits } from "./memory/MemoryLimits.ts"
 import type { FetchRules } from "./HostFetch.ts"
 import type { RuntimeCommand } from "./RuntimeCommand.ts"
 import { readSideOutput } from "./SideOutput.ts"
@@ -30,6 +31,8 @@ export interface WorkerProcessOptions {
   readonly parentDeathPrefix: ReadonlyArray<string>
   /** What the worker may have its host fetch. */
   readonly fetch?: FetchRules
+  /** What holds the process to its memory; without it nothing does, or its own program. */
+  readonly memory?: MemoryLimits["Type"]
 }
 
 /** `setpriv` (util-linux) has the kernel kill the worker when the server dies, even in a loop that never reads (R-2). */
@@ -102,7 +105,7 @@ interface Start {
 /** Starts a process in a folder and a group of its own. Throws what the system says, with nothing left behind. */
 export const startProcess = (
   { command, environment, load, memoryExitCode, name, transport }: Start,
-  options: Pick<WorkerProcessOptions, "parentDeathPrefix" | "server">
+  options: Pick<WorkerProcessOptions, "parentDeathPrefix" | "server" | "memory" | "log">
 ): SpawnedBody => {
   const folder = makeWorkerFolder(options.server.dataDir, `${process.pid}-${name}`)
   try {
@@ -114,7 +117,15 @@ export const startProcess = (
       detached: true,
       stdio: ["ignore", "pipe", "pipe", "socket-fd"]
     })
-    return spawnedBody(child, folder, load, memoryExitCode)
+    // At once: what it has before it is held does not count in the same way.
+    const memory = options.memory?.hold({
+      pid: child.pid,
+      name,
+      kill: () => signalGroup(child, "SIGKILL"),
+      isGone: () => isGone(child),
+      say: (message) => options.log({ at: Date.now(), level: "warn", message: `worker ${name} ${message}` })
+    })
+    return spawnedBody({ child, folder, load, memoryExitCode, memory: memory ?? null })
   } catch (cause) {
     discardWorkerFolder(folder)
     throw cause
@@ -152,7 +163,24 @@ const signalGroup = (child: Child, signal: "SIGTERM" | "SIGKILL"): void => {
   }
 }
 
-const describeExit = (child: Child, memoryExitCode: number | undefined): WorkerFault =>
+const isGone = (child: Child): boolean => child.exitCode !== null || child.signalCode !== null
+
+const describeExit = (
+  child: Child,
+  memoryExitCode: number | undefined,
+  memory: MemoryEnd | null
+): WorkerFault => {
+  const exit = exitOf(child, memoryExitCode)
+  if (memory === null) return exit
+  return memory._tag === "Limit"
+    ? { ...exit, kind: "memory", reason: `${exit.reason} at its memory limit`, memory: memory.reading }
+    : {
+        ...exit,
+        reason: `${exit.reason}, because the machine, or a group that the server is in, had no memory left`
+      }
+}
+
+const exitOf = (child: Child, memoryExitCode: number | undefined): WorkerFault =>
   child.signalCode === null
     ? {
         kind: child.exitCode === memoryExitCode ? "memory" : "exit",
@@ -161,25 +189,34 @@ const describeExit = (child: Child, memoryExitCode: number | undefined): WorkerF
       }
     : { kind: "signal", reason: `was ended by ${child.signalCode}`, signal: String(child.signalCode) }
 
-const spawnedBody = (
-  child: Child,
-  folder: string,
-  load: SpawnedBody["load"],
-  memoryExitCode: number | undefined
-): SpawnedBody => ({
+const spawnedBody = ({
   child,
   folder,
+  load,
+  memory,
+  memoryExitCode
+}: {
+  readonly child: Child
+  readonly folder: string
+  readonly load: SpawnedBody["load"]
+  readonly memory: HeldMemory | null
+  readonly memoryExitCode: number | undefined
+}): SpawnedBody => ({
+  child,
+  folder,
+  memory,
   pid: () => child.pid,
   open: (transport, events) => transport.open({ fd: child.stdio[3] as number }, events),
   load,
   booted: () => null,
   hungUp: () => {},
-  gone: child.exited.then(() => describeExit(child, memoryExitCode)),
-  isGone: () => child.exitCode !== null || child.signalCode !== null,
+  gone: child.exited.then(() => describeExit(child, memoryExitCode, memory?.end() ?? null)),
+  isGone: () => isGone(child),
   signal: (signal) => signalGroup(child, signal),
   discard: () => {
     // What the function started may have outlived it; it shares the group.
     signalGroup(child, "SIGKILL")
+    memory?.release()
     discardWorkerFolder(folder)
   }
 })

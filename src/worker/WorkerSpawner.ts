@@ -4,6 +4,7 @@ import type { DeploymentFailed } from "../domain/Errors.ts"
 import type { Runtime } from "../domain/FunctionSpec.ts"
 import type { WorkerId } from "../domain/Ids.ts"
 import type { Target } from "../domain/Invocation.ts"
+import type { MemoryLimitInForce } from "../domain/MemoryReading.ts"
 import type { WorkerFault } from "./WorkerAnswer.ts"
 import type { WorkerSession } from "./WorkerSession.ts"
 
@@ -48,5 +49,7 @@ export class WorkerSpawner extends Context.Tag("WorkerSpawner")<
     readonly forget?: (target: Target) => void
     /** Processes that are started, of no function yet, and can be taken now. */
     readonly spares?: () => Readonly<Record<Runtime, number>>
+    /** What holds workers to their memory whose runtime does not. */
+    readonly memoryLimit?: MemoryLimitInForce
   }
 >() {}
