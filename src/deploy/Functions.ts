@@ -18,6 +18,7 @@ import type {
   RollbackRequest,
   RollbackView,
   RuntimesView,
+  SystemView,
   VersionDeletion,
   VersionView
 } from "../protocol/Management.ts"
@@ -38,6 +39,7 @@ import {
 } from "./FunctionInForce.ts"
 import { makeRollback } from "./Rollback.ts"
 import { makeSwitchOver, type Restore } from "./SwitchOver.ts"
+import { systemView } from "./SystemInForce.ts"
 import { makeTurns } from "./Turns.ts"
 
 /** The control plane's use cases, the same for HTTP, socket and CLI. */
@@ -88,6 +90,8 @@ export class Functions extends Context.Tag("Functions")<
     readonly restore: Effect.Effect<number, StorageFailed>
     /** Which runtimes functions can run on here, and why they cannot on the others. */
     readonly runtimes: RuntimesView
+    /** What this server is able to do on this machine. */
+    readonly system: SystemView
   }
 >() {}
 
@@ -347,7 +351,8 @@ const make = Effect.gen(function* () {
         return versions.map((version) => versionView(version, record))
       }),
     restore,
-    runtimes: runtimesView(runtimes)
+    runtimes: runtimesView(runtimes),
+    system: systemView(runtimesView(runtimes), pools.memoryLimit)
   })
 })
 

@@ -48,6 +48,9 @@ export interface EndDetails {
   readonly signal?: string
   readonly limit_ms?: number
   readonly limit_mb?: number
+  /** What the worker had when it was ended, and the most that was seen; where that is measured from outside. */
+  readonly used_mb?: number
+  readonly peak_mb?: number
   /** Where the time went when it ran out. */
   readonly phase?: "queue" | "run"
 }
@@ -62,7 +65,13 @@ export const endingOf = (error: InvocationError): Ending => {
     case "ExecutionTimeout":
       return { cause: "wall_time", limit_ms: error.timeoutMs, phase: error.phase }
     case "MemoryLimitExceeded":
-      return { cause: "memory", limit_mb: error.limitMb }
+      return {
+        cause: "memory",
+        limit_mb: error.limitMb,
+        ...(error.measured === undefined
+          ? {}
+          : { used_mb: error.measured.usedMb, peak_mb: error.measured.peakMb })
+      }
     case "WorkerCrashed":
       return {
         cause: error.cause,

@@ -109,6 +109,10 @@ const functionsLive = HttpApiBuilder.group(ManagementApi, "functions", (handlers
   })
 )
 
+const systemLive = HttpApiBuilder.group(ManagementApi, "system", (handlers) =>
+  Effect.map(Functions, ({ system }) => handlers.handle("system", () => Effect.succeed(system)))
+)
+
 const documentLive = HttpApiBuilder.group(ManagementApi, "document", (handlers) =>
   handlers.handle("openapi", () => Effect.sync(openApi))
 )
@@ -127,7 +131,7 @@ export const makeManagement: Effect.Effect<
   const reached = yield* FaultPoint
 
   const live = HttpApiBuilder.api(ManagementApi).pipe(
-    Layer.provide([functionsLive, documentLive]),
+    Layer.provide([functionsLive, systemLive, documentLive]),
     Layer.merge(PlatformServer.layerContext),
     Layer.provide([
       Layer.succeed(BodyBudget, budget),

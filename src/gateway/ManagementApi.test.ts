@@ -34,6 +34,7 @@ describe("the OpenAPI document", () => {
       "GET /api/functions",
       "GET /api/functions/{id}",
       "GET /api/functions/{id}/versions",
+      "GET /api/system",
       "POST /api/functions",
       "POST /api/functions/{id}/deploy",
       "POST /api/functions/{id}/reset",
@@ -44,7 +45,7 @@ describe("the OpenAPI document", () => {
   it.each(operations)("$name says what it does, what it needs and how it fails", ({ name, operation }) => {
     expect(operation["summary"]).toMatch(/^[A-Z].{5,}[^.]$/)
     expect(operation["description"]).toMatch(/^[A-Z].{10,}\.$/s)
-    expect(operation["operationId"]).toMatch(/^functions\.\w+$/)
+    expect(operation["operationId"]).toMatch(/^(functions|system)\.\w+$/)
     const responses = operation["responses"] as Record<string, Json>
     expect(Object.keys(responses).filter((status) => status < "400")).toStrictEqual(
       name === "POST /api/functions" ? ["200", "201"] : ["200"]

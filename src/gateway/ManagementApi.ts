@@ -13,6 +13,7 @@ import {
   ResetView,
   RollbackRequest,
   RollbackView,
+  SystemView,
   VersionDeletion,
   VersionList
 } from "../protocol/Management.ts"
@@ -218,6 +219,19 @@ const functions = HttpApiGroup.make("functions")
     })
   )
 
+const system = HttpApiGroup.make("system")
+  .add(
+    HttpApiEndpoint.get("system", "/api/system")
+      .addSuccess(named(SystemView, "System", "What this server is able to do on its machine."))
+      .annotateContext(
+        about(
+          "Show the server",
+          "Its version, which runtimes functions can run on, and what holds each runtime's workers to their memory."
+        )
+      )
+  )
+  .annotateContext(OpenApi.annotations({ title: "System", description: "Look at the server itself." }))
+
 const document = HttpApiGroup.make("document")
   .add(
     HttpApiEndpoint.get("openapi", "/api/openapi.json")
@@ -298,6 +312,7 @@ const completed = (spec: Json): Json => {
 
 export class ManagementApi extends HttpApi.make("management")
   .add(functions)
+  .add(system)
   .add(document)
   .annotateContext(
     OpenApi.annotations({

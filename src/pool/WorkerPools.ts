@@ -3,6 +3,7 @@ import { ServerConfig } from "../config/ServerConfig.ts"
 import type { ColdStartTimeout, DeploymentFailed } from "../domain/Errors.ts"
 import type { FunctionId, VersionId } from "../domain/Ids.ts"
 import type { Target } from "../domain/Invocation.ts"
+import type { MemoryLimitInForce } from "../domain/MemoryReading.ts"
 import { MonotonicClock } from "../domain/MonotonicClock.ts"
 import { LogPipeline } from "../logs/LogPipeline.ts"
 import type { WorkerCounts } from "../protocol/Management.ts"
@@ -39,6 +40,8 @@ export class WorkerPools extends Context.Tag("WorkerPools")<
      * being deployed, functions that ever had one.
      */
     readonly held: () => { readonly pools: number; readonly versions: number; readonly functions: number }
+    /** What holds workers to their memory whose runtime does not; null where nothing does. */
+    readonly memoryLimit: MemoryLimitInForce | null
     /** Whom to tell about capacity; the scheduler calls this once. */
     readonly listen: (listener: PoolListener) => void
   }
@@ -183,6 +186,7 @@ const make = Effect.gen(function* () {
       }
       return total
     },
+    memoryLimit: spawner.memoryLimit ?? null,
     held: () => ({ pools: pools.size + leaving.size, versions: inForce.size, functions: known.size }),
     listen: (next) => {
       listener = next

@@ -109,6 +109,24 @@ export const RuntimesView = Schema.Record({
 })
 export type RuntimesView = typeof RuntimesView.Type
 
+/** What a server is able to do on its machine. */
+export const SystemView = Schema.Struct({
+  version: Schema.String,
+  runtimes: RuntimesView,
+  /** By runtime: what holds its workers to their `memory_mb`. */
+  memory_limits: Schema.Record({
+    key: Schema.String,
+    value: Schema.Struct({
+      /** A control group of each worker, a look at each at short intervals, or the runtime itself. */
+      by: Schema.Literal("cgroup", "sampling", "engine"),
+      cgroup_version: Schema.optional(Schema.Literal(1, 2)),
+      /** Why there are no control groups, where they were wanted. */
+      reason: Schema.optional(Schema.String)
+    })
+  })
+})
+export type SystemView = typeof SystemView.Type
+
 /** A bundle on this machine. */
 export const DeployByPath = Schema.Struct({ version: VersionLabel, bundle_path: Schema.String })
 /** A bundle sent along: JavaScript text, and its source map if there is one. */

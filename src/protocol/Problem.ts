@@ -29,6 +29,9 @@ export const Problem = Schema.Struct({
   limit_ms: Schema.optional(Schema.Number),
   /** The limit in MiB: of `memory`. */
   limit_mb: Schema.optional(Schema.Number),
+  /** In MiB: what the worker had when it was ended for its memory, and the most that was seen. */
+  used_mb: Schema.optional(Schema.Number),
+  peak_mb: Schema.optional(Schema.Number),
   /** `wall_time`: whether it waited for a worker or ran. */
   phase: Schema.optional(Schema.Literal("queue", "run")),
   /** FN_006: every field that is wrong. */

@@ -10,6 +10,7 @@ import {
   RollbackRequest,
   RollbackView,
   RuntimesView,
+  SystemView,
   VersionDeletion,
   VersionList
 } from "./Management.ts"
@@ -63,7 +64,8 @@ const schemas: ReadonlyArray<readonly [name: string, title: string, schema: Sche
   ["http-function", "A function", FunctionView],
   ["http-function-list", "GET /api/functions: what is answered", FunctionList],
   ["http-version-list", "GET /api/functions/{name}/versions: what is answered", VersionList],
-  ["http-runtimes", "The runtimes of a server", RuntimesView]
+  ["http-runtimes", "The runtimes of a server", RuntimesView],
+  ["http-system", "GET /api/system: what is answered", SystemView]
 ]
 
 type Json = null | boolean | number | string | ReadonlyArray<Json> | { readonly [key: string]: Json }

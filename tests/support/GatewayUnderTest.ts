@@ -212,6 +212,11 @@ export class RecordingFunctions {
       versions: (nameOrId): Effect.Effect<ReadonlyArray<VersionView>, ManagementError> => unknown(nameOrId),
       restore: Effect.succeed(0),
       runtimes: { bun: { available: true }, "quickjs-ng": { available: false, reason: "not built" } },
+      system: {
+        version: "1.0.0",
+        runtimes: { bun: { available: true }, "quickjs-ng": { available: false, reason: "not built" } },
+        memory_limits: { bun: { by: "cgroup", cgroup_version: 2 } }
+      },
       ...overrides
     }
   }

@@ -153,7 +153,8 @@ const quiet: Functions["Type"] = {
   list: Effect.succeed([functionView("hello-world")]),
   versions: () => Effect.succeed([versionView("v1")]),
   restore: Effect.succeed(0),
-  runtimes: { bun: { available: true } }
+  runtimes: { bun: { available: true } },
+  system: { version: "1.0.0", runtimes: { bun: { available: true } }, memory_limits: {} }
 }
 
 /** The real socket server on a real socket, with everything behind it played by the test. */

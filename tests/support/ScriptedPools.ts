@@ -41,6 +41,7 @@ export const scriptedPools = () => {
       countsOf: () => script.counts,
       quarantineOf: () => null,
       reset: () => Effect.succeed(false),
+      memoryLimit: null,
       held: unused,
       listen: unused
     }),
