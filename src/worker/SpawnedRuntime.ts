@@ -34,6 +34,8 @@ export interface SpawnedRuntime {
 
 /** A worker that has taken this in has not run anything of the function's yet, and answers before it does. */
 const PING = `${JSON.stringify({ id: "taken", type: "ping", payload: {} })}\n`
+/** One that does not answer for so long (stopped, swapped out) will not: another process takes its place. */
+const MOST_SILENT_MS = 2_000
 /** Of what a lost spare printed. */
 const WORDS_CHARS = 500
 
@@ -51,8 +53,16 @@ export const loadOf = (target: Target, folder: string): LoadPayload => ({
   limits: { memory_mb: target.limits.memory_mb }
 })
 
-const takenBody = ({ body, said, transport }: SpareProcess<SpawnedBody>, target: Target): TakenBody => {
+const takenBody = (
+  { body, said, transport }: SpareProcess<SpawnedBody>,
+  target: Target,
+  { clock, server }: SpawnedRuntimeOptions
+): TakenBody => {
   let heard = false
+  const patience = Math.min(MOST_SILENT_MS, Duration.toMillis(server.startupTimeout) / 2)
+  const disarm = clock.after(patience, () => {
+    if (!body.isGone()) body.signal("SIGKILL")
+  })
   // Leaves with the load, before it.
   transport.gather(PING)
   return {
@@ -62,6 +72,7 @@ const takenBody = ({ body, said, transport }: SpareProcess<SpawnedBody>, target:
     open: (_transport, events) => {
       transport.handOver({
         data: (chunk) => {
+          if (!heard) disarm()
           heard = true
           events.data(chunk)
         },
@@ -135,12 +146,12 @@ export const makeSpawnedRuntime = (
         const acquire = Effect.suspend(() => {
           const process = spares.take()
           if (process === null) return start(runtime, target, id, options)
-          return Effect.succeed((taken = takenBody(process, target)))
+          return Effect.succeed((taken = takenBody(process, target, options)))
         })
         const own = yield* Scope.fork(yield* Effect.scope, ExecutionStrategy.sequential)
         return yield* workerIn<SpawnedBody>(acquire, target, id, options).pipe(
           Scope.extend(own),
-          // It died while it waited, and nobody had heard of it yet: not the function's fault.
+          // It died while it waited, or does not answer, and has run nothing yet: not the function's fault.
           Effect.catchIf(
             (error) =>
               error instanceof WorkerStartFailed && error.kind === "exit" && taken !== null && !taken.heard(),

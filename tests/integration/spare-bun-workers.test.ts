@@ -277,6 +277,16 @@ describe("a spare Bun process", () => {
     await until(() => runtime.left().filter((name) => name.includes("spare-1")).length === 0)
   })
 
+  it("that is stopped costs a start some time, and is gone", async () => {
+    const runtime = await start({ spares: 1, startupMs: 4_000 })
+    const pid = await spare(runtime)
+    process.kill(pid, "SIGSTOP")
+    const worker = await begin(runtime, target("hello", hello))
+    expect(worker.pid).not.toBe(pid)
+    expect(bodyOf(await worker.call({ url: "/" }))).toBe("hello /")
+    expect(isAlive(pid)).toBe(false)
+  })
+
   it("whose folder was cleared away is not taken", async () => {
     const runtime = await start({ spares: 1 })
     const pid = await spare(runtime)
