@@ -194,6 +194,8 @@ export const converse = <B extends WorkerBody>(
         booted,
         ready: (payload) => {
           if (body.load === null) booted(payload)
+          // What it has taken while it loaded may not have been seen yet: its end will say so, and it never was ready.
+          if (body.memory?.exceeds() === true) return
           Deferred.unsafeDone(ready, readiness(payload, target))
         },
         loadFailed: (error) => Deferred.unsafeDone(ready, Effect.fail(loadFailure(error, target))),
@@ -260,6 +262,10 @@ export const converse = <B extends WorkerBody>(
       Effect.tapError(() => Effect.sync(kill))
     )
     loading = false
-    const startup: StartTimes = { spawnMs: ran - began, loadMs: options.clock.now() - ran }
+    const startup: StartTimes = {
+      spare: body.transport != null,
+      spawnMs: ran - began,
+      loadMs: options.clock.now() - ran
+    }
     return { id, pid: body.pid(), session: current, multiplexes, startup, ended: Deferred.await(ended), kill }
   })

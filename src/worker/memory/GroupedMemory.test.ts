@@ -14,7 +14,11 @@ const settled = async (): Promise<void> => {
   for (let turns = 0; turns < 100; turns += 1) await Promise.resolve()
 }
 
-const held = async (version: 1 | 2, failing: FakeGroupsOptions["failing"] = {}) => {
+const held = async (
+  version: 1 | 2,
+  failing: FakeGroupsOptions["failing"] = {},
+  { chargedMb, hasMb } = { hasMb: 0, chargedMb: 0 }
+) => {
   const clock = new SimulatedClock()
   const options = {
     own: OWN,
@@ -30,6 +34,15 @@ const held = async (version: 1 | 2, failing: FakeGroupsOptions["failing"] = {}) 
   Object.assign(options.failing, failing)
   fake.put(`${OWN}/home`, [PID])
   const state = { gone: false, busy: true }
+  /** What the process has, as `/proc` tells it. */
+  const own = { bytes: hasMb * MiB }
+  const { make } = fake.files
+  Object.assign(fake.files, {
+    make: async (path: string) => {
+      await make(path)
+      fake.set(`${path}/memory.usage_in_bytes`, String(chargedMb * MiB))
+    }
+  })
   const killed: Array<number> = []
   const said: Array<string> = []
   const memory = new GroupedMemory(
@@ -41,12 +54,13 @@ const held = async (version: 1 | 2, failing: FakeGroupsOptions["failing"] = {}) 
       say: (message) => said.push(message)
     },
     server,
-    clock.service
+    clock.service,
+    () => own.bytes
   )
   memory.occupiedWhile(() => state.busy)
   await settled()
   const group = server.of("w1-1")
-  return { clock, fake, group, killed, memory, said, server, state }
+  return { clock, fake, group, killed, memory, own, said, server, state }
 }
 
 describe("a worker in a control group, version 1", () => {
@@ -104,6 +118,33 @@ describe("a worker in a control group, version 1", () => {
     await settled()
     expect(killed).toEqual([PID])
     expect(memory.end()).toMatchObject({ _tag: "Limit" })
+  })
+
+  it("is looked at once it is ready, for as long as its limit is not set", async () => {
+    const { killed, memory, own } = await held(1)
+    expect(memory.exceeds()).toBe(false)
+    own.bytes = 100 * MiB
+    expect(memory.exceeds()).toBe(false)
+    memory.limitTo(64)
+    expect(memory.exceeds()).toBe(true)
+    expect(killed).toEqual([PID])
+    expect(memory.end()).toEqual({ _tag: "Limit", reading: { by: "cgroup", usedMb: 100, peakMb: 100 } })
+    const other = await held(1)
+    other.memory.limitTo(64)
+    await settled()
+    other.own.bytes = 100 * MiB
+    // The kernel would not let it.
+    expect(other.memory.exceeds()).toBe(false)
+  })
+
+  it("has what it had before it was in its group taken off its limit", async () => {
+    const { fake, group, memory } = await held(1, {}, { hasMb: 10, chargedMb: 4 })
+    memory.limitTo(64)
+    await settled()
+    expect(fake.get(`${group}/memory.limit_in_bytes`)).toBe(String(58 * MiB))
+    fake.set(`${group}/memory.oom_control`, "oom_kill 1\n")
+    fake.set(`${group}/memory.max_usage_in_bytes`, String(58 * MiB))
+    expect(memory.end()).toEqual({ _tag: "Limit", reading: { by: "cgroup", usedMb: 64, peakMb: 64 } })
   })
 
   it.each([

@@ -21,21 +21,33 @@ export class GroupedMemory implements HeldMemory {
   readonly #server: ServerGroup
   readonly #clock: MonotonicClock["Type"]
   readonly #group: string
+  readonly #has: () => number
   readonly #watch: Watch
   /** False once it is known that there will be no group. */
   readonly #admitted: Promise<boolean>
   #inGroup = false
+  /** Its group has its limit. */
+  #limited = false
   #sampled: SampledMemory | null = null
   #busy: (() => boolean) | null = null
   #limitMb: number | null = null
   #limitBytes = 0
   /** What it had before it was put in. */
   #beforeBytes = 0
+  /** What it was seen to have beyond its limit, before that was set. */
+  #seenBytes = 0
   /** It was ended by us, at its limit. */
   #exceeded = false
 
-  constructor(process: Holdable, server: ServerGroup, clock: MonotonicClock["Type"]) {
+  /** `has`: what it and all that it has started hold for themselves, in bytes. */
+  constructor(
+    process: Holdable,
+    server: ServerGroup,
+    clock: MonotonicClock["Type"],
+    has: () => number = () => new ProcessTree(process.pid).read(clock.now()) ?? 0
+  ) {
     this.#process = process
+    this.#has = has
     this.#server = server
     this.#clock = clock
     this.#group = server.of(process.name)
@@ -61,13 +73,25 @@ export class GroupedMemory implements HeldMemory {
     else this.#sampled.stir()
   }
 
+  exceeds(): boolean {
+    if (this.#sampled !== null) return this.#sampled.exceeds()
+    // From then on it is the kernel that looks.
+    if (this.#limited || this.#limitMb === null || this.#exceeded) return this.#exceeded
+    const has = this.#has()
+    if (has > this.#limitMb * MiB) {
+      this.#seenBytes = has
+      this.#exceed()
+    }
+    return this.#exceeded
+  }
+
   end(): MemoryEnd | null {
     if (this.#sampled !== null) return this.#sampled.end()
-    if (!this.#inGroup) return null
+    if (!this.#inGroup && !this.#exceeded) return null
     const { atLimit, killed } = this.#kills()
     if (killed === 0 && !this.#exceeded) return null
     if (!atLimit && !this.#exceeded) return { _tag: "Machine" }
-    const peakMb = inMb(this.#beforeBytes + this.#peakBytes())
+    const peakMb = inMb(Math.max(this.#seenBytes, this.#beforeBytes + this.#peakBytes()))
     return { _tag: "Limit", reading: { by: "cgroup", usedMb: peakMb, peakMb } }
   }
 
@@ -94,7 +118,7 @@ export class GroupedMemory implements HeldMemory {
       if (this.#process.isGone()) throw new Error("it has ended")
       await files.write(`${this.#group}/cgroup.procs`, String(pid))
       // Read together, because both go on changing.
-      const has = new ProcessTree(pid).read(this.#clock.now()) ?? 0
+      const has = this.#has()
       const charged = Number(files.readNow(`${this.#group}/${dialect.usage}`))
       this.#beforeBytes = Math.max(0, has - charged)
       this.#inGroup = true
@@ -117,6 +141,7 @@ export class GroupedMemory implements HeldMemory {
     this.#limitBytes = Math.max(LEAST_BYTES, memoryMb * MiB - this.#beforeBytes)
     try {
       await writeLimit(machine.files, dialect, this.#group, this.#limitBytes)
+      this.#limited = true
       if (!killsWhole && !this.#process.isGone()) this.#watch.start()
     } catch (cause) {
       if (this.#process.isGone()) return

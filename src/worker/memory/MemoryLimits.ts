@@ -28,6 +28,8 @@ export interface HeldMemory {
   readonly occupiedWhile: (busy: () => boolean) => void
   /** It got something to do. The invocation path calls this. */
   readonly stir: () => void
+  /** One look at it now: true where it has more than it may have, and is ended for it. */
+  readonly exceeds: () => boolean
   /** Asked once it has ended, and before `release`; null: its memory had nothing to do with it. */
   readonly end: () => MemoryEnd | null
   /** Ends whatever it has started and is still there, as far as that is known, and gives back what was taken. */

@@ -135,6 +135,17 @@ describe("a worker that is looked at", () => {
     expect(other.held.end()).toBeNull()
   })
 
+  it("is looked at once more when it is ready: what it has by then was not for its code to have", () => {
+    const { held, killed, limit, state } = worker(64)
+    expect(held.exceeds()).toBe(false)
+    limit()
+    expect(held.exceeds()).toBe(false)
+    state.usedMb = 80
+    expect(held.exceeds()).toBe(true)
+    expect(killed).toContain("worker")
+    expect(held.end()).toMatchObject({ _tag: "Limit" })
+  })
+
   it("is left alone once it has ended, whoever may have its process id", () => {
     const { clock, killed, limit, looks, state } = worker(64)
     limit()

@@ -49,6 +49,11 @@ export class SampledMemory implements HeldMemory {
     this.#watch.stir()
   }
 
+  exceeds(): boolean {
+    if (!this.#exceeded) this.#look()
+    return this.#exceeded
+  }
+
   end(): MemoryEnd | null {
     if (!this.#exceeded) return null
     const reading = {
