@@ -143,7 +143,7 @@ const serve = ({ examples, options, typed }: RunOptions) =>
           const deployed = examples ? yield* Effect.either(deployExamples) : null
           // What was said until now stands before the words that are to be found again, not among them.
           yield* Context.get(context, LogPipeline).flushed
-          const { system } = functions
+          const system = yield* functions.system
           yield* Console.log(banner({ options, typed, restored, deployed, system, url: http.address.url }))
           for (const fault of exampleFaults(deployed, typed, options)) yield* Console.error(fault)
         }).pipe(Effect.provideService(Functions.Functions, functions))

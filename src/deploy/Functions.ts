@@ -91,7 +91,7 @@ export class Functions extends Context.Tag("Functions")<
     /** Which runtimes functions can run on here, and why they cannot on the others. */
     readonly runtimes: RuntimesView
     /** What this server is able to do on this machine. */
-    readonly system: SystemView
+    readonly system: Effect.Effect<SystemView>
   }
 >() {}
 
@@ -352,7 +352,7 @@ const make = Effect.gen(function* () {
       }),
     restore,
     runtimes: runtimesView(runtimes),
-    system: systemView(runtimesView(runtimes), pools.memoryLimit)
+    system: Effect.sync(() => systemView(runtimesView(runtimes), pools.memoryLimit, pools.spares()))
   })
 })
 

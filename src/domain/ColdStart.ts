@@ -16,6 +16,8 @@ export type StartCause = (typeof START_CAUSES)[number]
 
 /** Where a worker's start spent its time, in milliseconds. */
 export interface StartTimes {
+  /** It was a spare process, started before anybody wanted it. */
+  readonly spare: boolean
   /** Until the process ran: forking, or booting a runtime; nothing where a spare was taken. */
   readonly spawnMs: number
   /** From then until it had loaded its bundle, and said so. */

@@ -110,7 +110,7 @@ const functionsLive = HttpApiBuilder.group(ManagementApi, "functions", (handlers
 )
 
 const systemLive = HttpApiBuilder.group(ManagementApi, "system", (handlers) =>
-  Effect.map(Functions, ({ system }) => handlers.handle("system", () => Effect.succeed(system)))
+  Effect.map(Functions, ({ system }) => handlers.handle("system", () => system))
 )
 
 const documentLive = HttpApiBuilder.group(ManagementApi, "document", (handlers) =>

@@ -59,7 +59,7 @@ const startFields = (start: ColdStart | null): string =>
   start === null
     ? ""
     : `,"start_cause":"${start.cause}","start_wait_ms":${milliseconds(start.waitMs)}` +
-      `,"start_spawn_ms":${milliseconds(start.spawnMs)},"start_load_ms":${milliseconds(start.loadMs)}`
+      `,"start_spare":${start.spare},"start_spawn_ms":${milliseconds(start.spawnMs)},"start_load_ms":${milliseconds(start.loadMs)}`
 
 /** To a microsecond. */
 const milliseconds = (value: number): number => Math.round(value * 1000) / 1000

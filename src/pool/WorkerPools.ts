@@ -1,6 +1,7 @@
 import { Context, Duration, Effect, FiberSet, Layer } from "effect"
 import { ServerConfig } from "../config/ServerConfig.ts"
 import type { ColdStartTimeout, DeploymentFailed } from "../domain/Errors.ts"
+import type { Runtime } from "../domain/FunctionSpec.ts"
 import type { FunctionId, VersionId } from "../domain/Ids.ts"
 import type { Target } from "../domain/Invocation.ts"
 import type { MemoryLimitInForce } from "../domain/MemoryReading.ts"
@@ -42,6 +43,8 @@ export class WorkerPools extends Context.Tag("WorkerPools")<
     readonly held: () => { readonly pools: number; readonly versions: number; readonly functions: number }
     /** What holds workers to their memory whose runtime does not; null where nothing does. */
     readonly memoryLimit: MemoryLimitInForce | null
+    /** Processes that were started for no function in particular, and can be taken now. */
+    readonly spares: () => Readonly<Record<Runtime, number>>
     /** Whom to tell about capacity; the scheduler calls this once. */
     readonly listen: (listener: PoolListener) => void
   }
@@ -187,6 +190,7 @@ const make = Effect.gen(function* () {
       return total
     },
     memoryLimit: spawner.memoryLimit ?? null,
+    spares: () => spawner.spares?.() ?? { bun: 0, "quickjs-ng": 0 },
     held: () => ({ pools: pools.size + leaving.size, versions: inForce.size, functions: known.size }),
     listen: (next) => {
       listener = next

@@ -123,7 +123,9 @@ export const SystemView = Schema.Struct({
       /** Why there are no control groups, where they were wanted. */
       reason: Schema.optional(Schema.String)
     })
-  })
+  }),
+  /** By runtime: processes that were started for no function in particular, and can be taken now. */
+  spare_workers: Schema.Record({ key: Schema.String, value: Schema.Int })
 })
 export type SystemView = typeof SystemView.Type
 

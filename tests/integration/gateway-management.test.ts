@@ -190,7 +190,8 @@ describe("GET", () => {
     expect(await response.json()).toStrictEqual({
       version: "1.0.0",
       runtimes: { bun: { available: true }, "quickjs-ng": { available: false, reason: "not built" } },
-      memory_limits: { bun: { by: "cgroup", cgroup_version: 2 } }
+      memory_limits: { bun: { by: "cgroup", cgroup_version: 2 } },
+      spare_workers: { bun: 1 }
     })
   })
 

@@ -12,6 +12,7 @@ import {
   type StartedWorker
 } from "../support/ForkedRuntime.ts"
 import { childrenOf, isAlive, processesNaming } from "../support/Processes.ts"
+import { serve } from "../support/Api.ts"
 import { startServer } from "../support/TestServer.ts"
 
 const hello = `export default (req) => new Response("hello " + new URL(req.url).pathname)`
@@ -368,6 +369,30 @@ describe("a server", () => {
         await server.dispose()
       }
     })
+
+  it("tells how many it has, and that a cold start took one", async () => {
+    const server = await startServer()
+    try {
+      const shown = async (): Promise<unknown> =>
+        ((await (await fetch(`${server.url}/api/system`)).json()) as { spare_workers: { bun: number } })
+          .spare_workers.bun
+      const untilShown = async (): Promise<void> => {
+        while ((await shown()) !== 1) await Bun.sleep(5)
+      }
+      await untilShown()
+      await serve(server, "hello", hello)
+      expect(await (await fetch(`${server.url}/functions/hello`)).text()).toBe("hello /")
+      await untilShown()
+      await server.stop()
+      const files = [...new Bun.Glob("**/*.jsonl").scanSync(join(server.dataDir, "logs"))]
+      const lines = await Promise.all(
+        files.map((file) => Bun.file(join(server.dataDir, "logs", file)).text())
+      )
+      expect(lines.join("")).toMatch(/"cold_start":true,"start_cause":"deploy",.*"start_spare":true,/)
+    } finally {
+      await server.dispose()
+    }
+  })
 
   it("keeps none with --bun-spare-workers 0, and starts them from the guest program of its own version", async () => {
     const server = await startServer({ flags: ["--bun-spare-workers", "0"] })

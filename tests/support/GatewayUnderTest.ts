@@ -212,11 +212,12 @@ export class RecordingFunctions {
       versions: (nameOrId): Effect.Effect<ReadonlyArray<VersionView>, ManagementError> => unknown(nameOrId),
       restore: Effect.succeed(0),
       runtimes: { bun: { available: true }, "quickjs-ng": { available: false, reason: "not built" } },
-      system: {
+      system: Effect.succeed({
         version: "1.0.0",
         runtimes: { bun: { available: true }, "quickjs-ng": { available: false, reason: "not built" } },
-        memory_limits: { bun: { by: "cgroup", cgroup_version: 2 } }
-      },
+        memory_limits: { bun: { by: "cgroup" as const, cgroup_version: 2 as const } },
+        spare_workers: { bun: 1 }
+      }),
       ...overrides
     }
   }

@@ -154,7 +154,12 @@ const quiet: Functions["Type"] = {
   versions: () => Effect.succeed([versionView("v1")]),
   restore: Effect.succeed(0),
   runtimes: { bun: { available: true } },
-  system: { version: "1.0.0", runtimes: { bun: { available: true } }, memory_limits: {} }
+  system: Effect.succeed({
+    version: "1.0.0",
+    runtimes: { bun: { available: true } },
+    memory_limits: {},
+    spare_workers: {}
+  })
 }
 
 /** The real socket server on a real socket, with everything behind it played by the test. */

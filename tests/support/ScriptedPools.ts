@@ -42,6 +42,7 @@ export const scriptedPools = () => {
       quarantineOf: () => null,
       reset: () => Effect.succeed(false),
       memoryLimit: null,
+      spares: () => ({ bun: 0, "quickjs-ng": 0 }),
       held: unused,
       listen: unused
     }),
