@@ -19,9 +19,21 @@ export interface PoolLimits {
   readonly maxAgeMs: number
 }
 
-/** Why a worker ends. `used`: it has had its one invocation; `recycled`: it was too old, or has had all of its many. */
+/**
+ * Why a worker ends. `used`: it has had its one invocation; `recycled`: it was too old, or has had all of its many;
+ * `reclaimed`: another function had fewer than its share.
+ */
 export type StopCause =
-  "idle" | "retired" | "late" | "cancelled" | "fault" | "memory" | "used" | "recycled" | "shutdown"
+  | "idle"
+  | "retired"
+  | "late"
+  | "cancelled"
+  | "fault"
+  | "memory"
+  | "used"
+  | "recycled"
+  | "reclaimed"
+  | "shutdown"
 
 export type WorkerSlot =
   | { readonly _tag: "Starting"; readonly id: WorkerId; readonly cause: StartCause; readonly since: number }

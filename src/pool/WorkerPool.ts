@@ -214,6 +214,30 @@ export class WorkerPool {
     return true
   }
 
+  /** Places in the machine's budget that it means to keep: those of workers on their way out do not count. */
+  get kept(): number {
+    let count = 0
+    for (const { _tag, id } of this.#state.workers)
+      if (_tag === "Ready" || (_tag === "Starting" && this.#handles.get(id)?.withdraw === null)) count += 1
+    return count
+  }
+
+  /**
+   * Ends the worker that has least in hand, after that, of those that have been ready for `leastMs`; true if there is one.
+   * For the machine's worker budget.
+   */
+  giveUp(leastMs: number): boolean {
+    const before = this.#services.clock.now() - leastMs
+    let chosen: (PoolState.WorkerSlot & { _tag: "Ready" }) | null = null
+    for (const slot of this.#state.workers) {
+      if (slot._tag !== "Ready" || slot.readySince > before) continue
+      if (chosen === null || slot.inFlight < chosen.inFlight) chosen = slot
+    }
+    if (chosen === null) return false
+    this.#condemn(chosen.id, "reclaimed")
+    return true
+  }
+
   #dispatch(event: PoolState.PoolEvent): void {
     const before = this.#state.quarantinedSince
     const step = PoolState.transition(this.#state, event, this.#services.clock.now())

@@ -50,6 +50,9 @@ export class WorkerPools extends Context.Tag("WorkerPools")<
   }
 >() {}
 
+/** Where there are more functions that have work than places for workers, a worker keeps its place for so long. */
+const TURN_MS = 1_000
+
 const nobody: PoolListener = { capacity: () => {}, unavailable: () => {} }
 
 const make = Effect.gen(function* () {
@@ -71,9 +74,15 @@ const make = Effect.gen(function* () {
   let listener = nobody
   let serial = 0
 
-  const budget = new StartBudget(config.maxWorkersTotal, config.maxConcurrentStarts, () => {
-    for (const pool of pools.values()) if (pool.spare()) return true
-    return false
+  const budget = new StartBudget(config.maxWorkersTotal, config.maxConcurrentStarts, {
+    idle: () => {
+      for (const pool of pools.values()) if (pool.spare()) return true
+      return false
+    },
+    busy: (share) => {
+      const rich = [...pools.values()].filter((pool) => pool.kept > share).sort((a, b) => b.kept - a.kept)
+      return rich.some((pool) => pool.giveUp(share === 0 ? TURN_MS : 0))
+    }
   })
 
   const services = {
