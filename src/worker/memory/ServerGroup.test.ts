@@ -70,6 +70,15 @@ describe("the server's control group, version 1", () => {
     expect(fake.made).toEqual([])
   })
 
+  it("ends neither itself nor, with a process that it cannot see, its own process group", async () => {
+    const fake = groups({ version: 1 })
+    const group = await open(fake, 1)
+    fake.put(group.of("w1-1"), [0, 100, 200])
+    await group.close()
+    expect(fake.killed).toEqual(Array.from({ length: fake.killed.length }, () => 200))
+    expect(fake.killed).not.toEqual([])
+  })
+
   it("sweeps what servers that are gone have left, and touches nobody else's", async () => {
     const fake = groups({ version: 1 })
     const gone = `${OWN}/bunbase-4026-90-400`

@@ -37,8 +37,12 @@ const nameOf = ({ pid, pidNamespace, started }: ServerIdentity): string =>
 const wordsIn = (text: string): ReadonlyArray<string> => text.split(/\s+/).filter((word) => word !== "")
 
 /** Ends every process in a group. */
-export const killMembers = async ({ files, kill }: GroupMachine, group: string): Promise<void> => {
-  for (const pid of wordsIn(await files.read(`${group}/cgroup.procs`).catch(() => ""))) kill(Number(pid))
+export const killMembers = async ({ files, kill, self }: GroupMachine, group: string): Promise<void> => {
+  for (const word of wordsIn(await files.read(`${group}/cgroup.procs`).catch(() => ""))) {
+    const pid = Number(word)
+    // 0 stands for a process that cannot be seen from here; to kill that would be to kill this server's own group.
+    if (pid > 0 && pid !== self.pid) kill(pid)
+  }
 }
 
 /** Removes a group with whatever still runs in it; false where that could not be done within a second. */

@@ -25,7 +25,7 @@ const startOf = (pid: number): string | null => {
 const PROBE = "setTimeout(() => {}, 60_000)"
 
 /** This machine, as groups need it. Throws where there is no `/proc`. */
-const thisMachine = (clock: MonotonicClock["Type"]): GroupMachine => ({
+const thisMachine = (): GroupMachine => ({
   files: oneAtATime(kernelGroupFiles),
   self: {
     pid: process.pid,
@@ -40,7 +40,8 @@ const thisMachine = (clock: MonotonicClock["Type"]): GroupMachine => ({
       // ESRCH: it is gone, which is what was wanted.
     }
   },
-  wait: (ms) => new Promise((resolve) => void clock.after(ms, () => resolve())),
+  // Not by the clock, whose timers keep no process alive: at the start there may be nothing else that does.
+  wait: (ms) => Bun.sleep(ms),
   startProbe: () => {
     const child = Bun.spawn({
       cmd: [process.execPath, "--no-env-file", "--no-install", "--config=/dev/null", "-e", PROBE],
@@ -99,7 +100,7 @@ const refused = (reason: string): ConfigInvalid =>
 export const chooseMemoryLimits = (
   wanted: ServerOptions["memoryLimitBy"],
   clock: MonotonicClock["Type"],
-  open: () => Promise<ServerGroup | string> = () => openGroup(selfFiles, () => thisMachine(clock))
+  open: () => Promise<ServerGroup | string> = () => openGroup(selfFiles, thisMachine)
 ): Effect.Effect<MemoryLimits["Type"], ConfigInvalid, Scope.Scope> =>
   Effect.gen(function* () {
     const group =
