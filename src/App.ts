@@ -18,9 +18,10 @@ import * as Scheduler from "./scheduler/Scheduler.ts"
 import * as BundleStore from "./store/BundleStore.ts"
 import * as DataFolder from "./store/DataFolder.ts"
 import * as SqlMetadataStore from "./store/SqlMetadataStore.ts"
-import type { RuntimesView } from "./protocol/Management.ts"
+import type { SystemView } from "./protocol/Management.ts"
 import { stopSignal } from "./StopSignal.ts"
 import { VERSION } from "./domain/Product.ts"
+import * as MemoryLimits from "./worker/memory/chooseMemoryLimits.ts"
 import * as ProcessSpawner from "./worker/ProcessSpawner.ts"
 import { removeTree, workerFolders } from "./worker/WorkerFolder.ts"
 
@@ -50,6 +51,8 @@ const core = (options: ServerOptions) =>
     Layer.provideMerge(workerTemp),
     Layer.provideMerge(Layer.mergeAll(SqlMetadataStore.layer, BundleStore.layer, JsonlLogPipeline.layer)),
     Layer.provideMerge(DataFolder.layer),
+    // Before there is a folder: it may refuse the start.
+    Layer.provideMerge(MemoryLimits.layer),
     Layer.provideMerge(
       Layer.mergeAll(
         Layer.succeed(ServerConfig, options),
@@ -140,8 +143,8 @@ const serve = ({ examples, options, typed }: RunOptions) =>
           const deployed = examples ? yield* Effect.either(deployExamples) : null
           // What was said until now stands before the words that are to be found again, not among them.
           yield* Context.get(context, LogPipeline).flushed
-          const { runtimes } = functions
-          yield* Console.log(banner({ options, typed, restored, deployed, runtimes, url: http.address.url }))
+          const system = yield* functions.system
+          yield* Console.log(banner({ options, typed, restored, deployed, system, url: http.address.url }))
           for (const fault of exampleFaults(deployed, typed, options)) yield* Console.error(fault)
         }).pipe(Effect.provideService(Functions.Functions, functions))
       )
@@ -165,14 +168,23 @@ const serve = ({ examples, options, typed }: RunOptions) =>
     })
   )
 
-/** What functions can run on; what is missing has its cause. */
-const runtimeLines = (runtimes: RuntimesView): ReadonlyArray<string> => {
+const memoryWords = ({ by, cgroup_version }: SystemView["memory_limits"][string]): string =>
+  by === "cgroup" ? `control groups (v${cgroup_version})` : by === "engine" ? "its engine" : by
+
+/** What functions can run on, and what holds them to their memory; what is missing has its cause. */
+const runtimeLines = ({ memory_limits, runtimes }: SystemView): ReadonlyArray<string> => {
   const all = Object.entries(runtimes)
   const available = all.filter(([, one]) => one.available).map(([name]) => name)
   return [
     `  runtimes ${available.join(", ")}`,
     ...all.flatMap(([name, { reason }]) =>
       reason === undefined ? [] : [`           not ${name}: ${reason}`]
+    ),
+    `  memory   ${Object.entries(memory_limits)
+      .map(([name, limit]) => `${name} by ${memoryWords(limit)}`)
+      .join(", ")}`,
+    ...Object.values(memory_limits).flatMap(({ reason }) =>
+      reason === undefined ? [] : [`           not by control groups: ${reason}`]
     )
   ]
 }
@@ -209,7 +221,7 @@ const banner = ({
   deployed,
   options,
   restored,
-  runtimes,
+  system,
   typed,
   url
 }: {
@@ -217,7 +229,7 @@ const banner = ({
   readonly typed: RunOptions["typed"]
   readonly restored: number
   readonly deployed: DeployedExamples
-  readonly runtimes: RuntimesView
+  readonly system: SystemView
   readonly url: string
 }): string => {
   const results = deployed === null ? [] : Either.getOrElse(deployed, () => [])
@@ -229,7 +241,7 @@ const banner = ({
     `  HTTP     ${url}`,
     `  socket   ${options.socketPath}`,
     `  data     ${options.dataDir} (${count(functions, "function")} deployed)`,
-    ...runtimeLines(runtimes),
+    ...runtimeLines(system),
     ...(shown === undefined
       ? functions === 0
         ? [

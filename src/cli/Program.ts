@@ -2,11 +2,14 @@ import type { CommandGroup, CommandSpec } from "./CommandLine.ts"
 import { build } from "./build.ts"
 import { config } from "./config.ts"
 import { conformance } from "./conformance.ts"
+import { deletion } from "./delete.ts"
 import { deploy } from "./deploy.ts"
 import { get } from "./get.ts"
 import { init } from "./init.ts"
 import { invoke } from "./invoke.ts"
 import { list } from "./list.ts"
+import { reset } from "./reset.ts"
+import { rollback } from "./rollback.ts"
 import { serve } from "./serve.ts"
 import { versions } from "./versions.ts"
 
@@ -16,26 +19,19 @@ export const commands: ReadonlyArray<CommandSpec> = [serve, config, conformance]
 export const functions: CommandGroup = {
   name: "functions",
   aliases: ["fn"],
-  summary: "make, deploy, look at and call functions",
-  commands: [init, build, deploy, list, get, versions, invoke]
+  summary: "make, deploy, look at, call and delete functions",
+  commands: [init, build, deploy, rollback, list, get, versions, invoke, reset, deletion]
 }
 
 /**
  * What people look for, and this version does not have: what can be done instead. Keyed by what they type after
  * `bunbase fn`; several words for one thing say the same.
  */
-const deletion =
-  "give it no calls, and its workers end by themselves; to be rid of all functions, stop the server and remove its data folder"
 const logs =
   "they are in the folder logs of the data folder, a file per day, and on the server's terminal; see: docs/getting-started.md"
 const fixed =
   "settings are fixed when a function is registered: deploy it under another name, with the flags of `bunbase fn deploy`"
 export const notInThisVersion: ReadonlyMap<string, string> = new Map([
-  ["delete", deletion],
-  ["remove", deletion],
-  ["rm", deletion],
-  ["undeploy", deletion],
-  ["rollback", "deploy the earlier code as a new version: bunbase fn deploy NAME FILE --version LABEL"],
   ["logs", logs],
   ["log", logs],
   ["metrics", "workers and queue are shown by: bunbase fn get NAME"],
@@ -53,6 +49,11 @@ export const otherWords: ReadonlyMap<string, string> = new Map([
   ["register", "deploy"],
   ["push", "deploy"],
   ["publish", "deploy"],
+  ["revert", "rollback"],
+  ["undo", "rollback"],
+  ["remove", "delete"],
+  ["rm", "delete"],
+  ["undeploy", "delete"],
   ["ls", "list"],
   ["show", "get"],
   ["info", "get"],

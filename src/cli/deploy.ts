@@ -110,7 +110,7 @@ export const deploy = command({
 })
 
 /** Ctrl-C gives up the wait for the server, not what the server is doing. */
-const mayStillComplete = (name: string, { flags }: Connection): Effect.Effect<void> =>
+export const mayStillComplete = (name: string, { flags }: Connection): Effect.Effect<void> =>
   note(`the server may still complete it: ${commandWord()} fn versions ${name}${flags}`)
 
 /** A build that failed, with what that means for the function. */

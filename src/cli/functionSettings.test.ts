@@ -16,6 +16,8 @@ const none = {
   concurrency: undefined,
   maxConcurrentExecutions: undefined,
   idleTimeoutSeconds: undefined,
+  maxWorkerInvocations: undefined,
+  maxWorkerAgeSeconds: undefined,
   isolation: undefined,
   snapshot: false,
   exposeErrors: false

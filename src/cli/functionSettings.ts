@@ -65,6 +65,18 @@ export const settingsFlags = {
     "A worker beyond the warm ones ends after so long without work.",
     { fallback: serverDefault("idleTimeout") }
   ),
+  maxWorkerInvocations: option(
+    "max-worker-invocations",
+    "COUNT",
+    "Invocations in a worker's life, after which another one takes its place; 0: no bound.",
+    { fallback: serverDefault("maxWorkerInvocations") }
+  ),
+  maxWorkerAgeSeconds: option(
+    "max-worker-age-seconds",
+    "SECONDS",
+    "A worker that has been ready for so long is replaced; 0: never.",
+    { fallback: serverDefault("maxWorkerAge") }
+  ),
   isolation: option(
     "isolation",
     "NAME",
@@ -93,6 +105,8 @@ interface SettingsValues {
   readonly concurrency: string | undefined
   readonly maxConcurrentExecutions: string | undefined
   readonly idleTimeoutSeconds: string | undefined
+  readonly maxWorkerInvocations: string | undefined
+  readonly maxWorkerAgeSeconds: string | undefined
   readonly isolation: string | undefined
   readonly snapshot: boolean
   readonly exposeErrors: boolean
@@ -121,6 +135,8 @@ export const readSettings = (name: string, flags: SettingsValues): Effect.Effect
         concurrency: numeric(flags.concurrency),
         max_concurrent_executions: numeric(flags.maxConcurrentExecutions),
         idle_timeout_seconds: numeric(flags.idleTimeoutSeconds),
+        max_worker_invocations: numeric(flags.maxWorkerInvocations),
+        max_worker_age_seconds: numeric(flags.maxWorkerAgeSeconds),
         isolation: flags.isolation,
         snapshot: flags.snapshot ? true : undefined,
         expose_errors: flags.exposeErrors ? true : undefined,

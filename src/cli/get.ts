@@ -1,5 +1,5 @@
 import { Effect } from "effect"
-import type { FunctionView } from "../client/index.ts"
+import type { FunctionView, QuarantineView } from "../client/index.ts"
 import { argument, command, toggle } from "./CommandLine.ts"
 import { connect, connectionFlags } from "./connection.ts"
 import { print, printJson, showInstant, table, withProgress } from "./Output.ts"
@@ -34,6 +34,8 @@ const profileOf = ({ capabilities: { domains, eval: evaluates, profile } }: Func
   return `custom (${granted.length === 0 ? "grants nothing" : granted.join("; ")})`
 }
 
+const quarantined = ({ reason, since }: QuarantineView): string => `since ${showInstant(since)}: ${reason}`
+
 const rows = (view: FunctionView): ReadonlyArray<ReadonlyArray<string>> => {
   const workers = Object.entries(view.workers).filter(([, count]) => count > 0)
   return [
@@ -46,6 +48,7 @@ const rows = (view: FunctionView): ReadonlyArray<ReadonlyArray<string>> => {
       "workers",
       workers.length === 0 ? "none" : workers.map(([state, count]) => `${count} ${state}`).join(", ")
     ],
+    ...(view.quarantine === null ? [] : [["quarantine", quarantined(view.quarantine)] as const]),
     ["queued", String(view.queued)],
     ["memory_mb", String(view.memory_mb)],
     ["timeout_seconds", String(view.timeout_seconds)],
@@ -54,6 +57,8 @@ const rows = (view: FunctionView): ReadonlyArray<ReadonlyArray<string>> => {
     ["max_workers", String(view.max_workers)],
     ["concurrency", String(view.concurrency)],
     ["idle_timeout_seconds", String(view.idle_timeout_seconds)],
+    ["max_worker_invocations", String(view.max_worker_invocations)],
+    ["max_worker_age_seconds", String(view.max_worker_age_seconds)],
     ["isolation", view.isolation],
     ["snapshot", String(view.snapshot)],
     ["expose_errors", String(view.expose_errors)],

@@ -1,10 +1,12 @@
 import { Effect } from "effect"
 import { fileURLToPath } from "node:url"
+import { ConfigInvalid } from "../config/ConfigInvalid.ts"
+import type { ResolvedConfig } from "../config/resolveConfig.ts"
 import { CliFailure, ExitCode, splitAdvice } from "./CliFailure.ts"
 import { command, toggle } from "./CommandLine.ts"
 import { commandWord, typedPath } from "./commandWord.ts"
 import { withFlags } from "./flagWords.ts"
-import { configFaults, resolveServerConfig, serverFlags } from "./serverFlags.ts"
+import { configFaults, configInvalid, resolveServerConfig, serverFlags } from "./serverFlags.ts"
 
 export const serve = command({
   name: "serve",
@@ -29,17 +31,25 @@ export const serve = command({
   },
   run: ({ examples, ...flags }) =>
     Effect.gen(function* () {
-      const { options } = yield* resolveServerConfig(flags, "; nothing was started")
+      const { options, origins } = yield* resolveServerConfig(flags, CONSEQUENCE)
       const App = yield* Effect.promise(() => import("../App.ts"))
       yield* App.run({
         options,
         examples,
         typed: { command: commandWord(), examples: typedPath(EXAMPLES) }
-      }).pipe(Effect.mapError(notStarted))
+      }).pipe(Effect.mapError((error) => notStarted(error, origins)))
     })
 })
 
 const EXAMPLES = fileURLToPath(new URL("../../examples", import.meta.url))
 
-const notStarted = (error: { readonly message: string }): CliFailure =>
-  new CliFailure({ exitCode: ExitCode.failed, ...splitAdvice(withFlags(error.message)) })
+const CONSEQUENCE = "; nothing was started"
+
+const notStarted = (
+  error: ConfigInvalid | { readonly message: string },
+  origins: ResolvedConfig["origins"]
+): CliFailure =>
+  error instanceof ConfigInvalid
+    ? // The machine cannot do what was asked for: only the start can tell, and who asked is known here.
+      configInvalid(error.from({ memory_limit_by: origins.memoryLimitBy }), CONSEQUENCE)
+    : new CliFailure({ exitCode: ExitCode.failed, ...splitAdvice(withFlags(error.message)) })

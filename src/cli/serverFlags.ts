@@ -63,7 +63,7 @@ const mayRun = (path: string): boolean => {
   }
 }
 
-const configInvalid = (error: ConfigInvalid, consequence: string): CliFailure => {
+export const configInvalid = (error: ConfigInvalid, consequence: string): CliFailure => {
   const [what = "", ...violations] = error.message.split("\n")
   return new CliFailure({
     exitCode: ExitCode.usage,

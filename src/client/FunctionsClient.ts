@@ -1,4 +1,13 @@
-import type { DeploymentView, FunctionView, RuntimesView, VersionView } from "../protocol/Management.ts"
+import type {
+  DeploymentView,
+  FunctionDeletion,
+  FunctionView,
+  ResetView,
+  RollbackView,
+  RuntimesView,
+  VersionDeletion,
+  VersionView
+} from "../protocol/Management.ts"
 
 /** Header fields: a map (a field that occurs more than once as an array), or pairs in order. */
 export type HeaderInput =
@@ -62,6 +71,8 @@ export interface RegisterInput {
   readonly max_workers?: number | undefined
   readonly concurrency?: number | undefined
   readonly idle_timeout_seconds?: number | undefined
+  readonly max_worker_invocations?: number | undefined
+  readonly max_worker_age_seconds?: number | undefined
   readonly expose_errors?: boolean | undefined
   readonly isolation?: "worker" | "invocation" | undefined
   readonly snapshot?: boolean | undefined
@@ -72,6 +83,11 @@ export interface RegisterInput {
 export type DeployInput =
   | { readonly version: string; readonly bundlePath: string }
   | { readonly version: string; readonly bundle: string; readonly sourceMap?: string }
+
+/** Where to go back to: a version's label; without one, to the version that was in force before. */
+export interface RollbackInput {
+  readonly version?: string | undefined
+}
 
 /** Who answered. */
 export interface PingResult {
@@ -99,6 +115,18 @@ export interface FunctionsClient {
   readonly address: string
   readonly register: (input: RegisterInput, options?: CallOptions) => Promise<FunctionView>
   readonly deploy: (nameOrId: string, input: DeployInput, options?: CallOptions) => Promise<DeploymentView>
+  /** Puts an earlier version in force again: the one named, or the one that was in force before. */
+  readonly rollback: (nameOrId: string, input?: RollbackInput, options?: CallOptions) => Promise<RollbackView>
+  /** Forgets failed starts and crashes of a function's workers: a quarantine ends, and one is tried at once. */
+  readonly reset: (nameOrId: string, options?: CallOptions) => Promise<ResetView>
+  /** Ends a function. Calls that it has are finished; its versions stay on the server's disk; its name is free. */
+  readonly deleteFunction: (nameOrId: string, options?: CallOptions) => Promise<FunctionDeletion>
+  /** Removes a version that is not in force, with its bundle. */
+  readonly deleteVersion: (
+    nameOrId: string,
+    version: string,
+    options?: CallOptions
+  ) => Promise<VersionDeletion>
   readonly list: (options?: CallOptions) => Promise<ReadonlyArray<FunctionView>>
   readonly get: (nameOrId: string, options?: CallOptions) => Promise<FunctionView>
   readonly versions: (nameOrId: string, options?: CallOptions) => Promise<ReadonlyArray<VersionView>>

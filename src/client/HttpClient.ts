@@ -1,6 +1,17 @@
 import { Either, Schema } from "effect"
-import { DeploymentView, FunctionList, FunctionView, VersionList } from "../protocol/Management.ts"
+import { VersionLabel } from "../domain/Ids.ts"
+import {
+  DeploymentView,
+  FunctionDeletion,
+  FunctionList,
+  FunctionView,
+  ResetView,
+  RollbackView,
+  VersionDeletion,
+  VersionList
+} from "../protocol/Management.ts"
 import { Problem } from "../protocol/Problem.ts"
+import { decodeRequest } from "../protocol/violations.ts"
 import { ConnectionError, FunctionsError, ProtocolError } from "./ClientErrors.ts"
 import type {
   CallOptions,
@@ -33,6 +44,26 @@ export const connectHttp = async (url: string, options: HttpOptions = {}): Promi
         "POST",
         `/api/functions/${segment(nameOrId)}/deploy`,
         deployBody(input),
+        call
+      ),
+    rollback: async (nameOrId, input, call) =>
+      http.management(
+        RollbackView,
+        "POST",
+        `/api/functions/${segment(nameOrId)}/rollback`,
+        input ?? {},
+        call
+      ),
+    reset: async (nameOrId, call) =>
+      http.management(ResetView, "POST", `/api/functions/${segment(nameOrId)}/reset`, undefined, call),
+    deleteFunction: async (nameOrId, call) =>
+      http.management(FunctionDeletion, "DELETE", `/api/functions/${segment(nameOrId)}`, undefined, call),
+    deleteVersion: async (nameOrId, version, call) =>
+      http.management(
+        VersionDeletion,
+        "DELETE",
+        `/api/functions/${segment(nameOrId)}/versions/${labelSegment(version)}`,
+        undefined,
         call
       ),
     list: async (call) =>
@@ -83,6 +114,14 @@ const segment = (nameOrId: string): string => {
   return encodeURIComponent(nameOrId.toWellFormed())
 }
 
+const decodeLabel = decodeRequest(Schema.Struct({ version: VersionLabel }))
+
+const labelSegment = (version: string): string => {
+  const label = decodeLabel({ version })
+  if (Either.isLeft(label)) throw invalid(label.left.violations)
+  return encodeURIComponent(label.right.version)
+}
+
 const deployBody = (input: DeployInput): unknown =>
   "bundlePath" in input
     ? { version: input.version, bundle_path: input.bundlePath }
@@ -106,7 +145,7 @@ class HttpTransport {
 
   async management<A, I>(
     schema: Schema.Schema<A, I>,
-    method: "GET" | "POST",
+    method: "DELETE" | "GET" | "POST",
     path: string,
     body: unknown,
     options: CallOptions = {}

@@ -32,6 +32,12 @@ export const connectSocket = async (path: string, options: SocketOptions = {}): 
     register: (input, call) => socket.management("REGISTER_FUNCTION", input, call),
     deploy: (nameOrId, input, call) =>
       socket.management("DEPLOY_FUNCTION", deployment(nameOrId, input), call),
+    rollback: (nameOrId, input, call) =>
+      socket.management("ROLLBACK_FUNCTION", { function_id: nameOrId, ...input }, call),
+    reset: (nameOrId, call) => socket.management("RESET_FUNCTION", { function_id: nameOrId }, call),
+    deleteFunction: (nameOrId, call) => socket.management("DELETE_FUNCTION", { function_id: nameOrId }, call),
+    deleteVersion: (nameOrId, version, call) =>
+      socket.management("DELETE_VERSION", { function_id: nameOrId, version }, call),
     list: async (call) => (await socket.management("LIST_FUNCTIONS", {}, call)).functions,
     get: (nameOrId, call) => socket.management("GET_FUNCTION", { function_id: nameOrId }, call),
     versions: async (nameOrId, call) =>

@@ -17,9 +17,19 @@ export type {
   InvokeRequest,
   InvokeResult,
   PingResult,
-  RegisterInput
+  RegisterInput,
+  RollbackInput
 } from "./FunctionsClient.ts"
 export { connectHttp, type HttpOptions } from "./HttpClient.ts"
 export { socketPathTooLong } from "../protocol/socket/SocketPath.ts"
 export { connectSocket, type SocketOptions } from "./SocketClient.ts"
-export type { DeploymentView, FunctionView, VersionView } from "../protocol/Management.ts"
+export type {
+  DeploymentView,
+  FunctionDeletion,
+  FunctionView,
+  QuarantineView,
+  ResetView,
+  RollbackView,
+  VersionDeletion,
+  VersionView
+} from "../protocol/Management.ts"

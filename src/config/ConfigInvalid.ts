@@ -31,6 +31,13 @@ export const showValue = (value: unknown): string => {
 export class ConfigInvalid extends Data.TaggedError("ConfigInvalid")<{
   readonly violations: ReadonlyArray<ConfigViolation>
 }> {
+  /** The same, with where these options came from. */
+  from(origins: Readonly<Record<string, Origin>>): ConfigInvalid {
+    return new ConfigInvalid({
+      violations: this.violations.map((one) => ({ ...one, origin: origins[one.field] ?? one.origin }))
+    })
+  }
+
   override get message() {
     const count = this.violations.length === 1 ? "a fault" : `${this.violations.length} faults`
     const lines = this.violations.map(({ field, message, origin, ...violation }) => {

@@ -131,14 +131,31 @@ const workers = [
   }),
   option("memoryMb", "memory_mb", {
     value: Value.whole(16, 4096, "MiB"),
-    description:
-      "Memory of one worker, unless the function says otherwise. Workers on quickjs-ng are held to it; those on bun are not yet.",
+    description: "Memory of one worker, unless the function says otherwise.",
     example: "256"
+  }),
+  option("memoryLimitBy", "memory_limit_by", {
+    value: Value.choice(["auto", "cgroup", "sampling"]),
+    description:
+      "What holds workers on bun to their memory: a control group of each (cgroup), a look at each at short intervals (sampling), or groups where they can be made and looks elsewhere (auto).",
+    example: "auto"
   }),
   option("idleTimeout", "idle_timeout_seconds", {
     value: Value.seconds(0.05, 86_400),
     description: "A worker beyond the warm ones ends after so long without work.",
     example: "300"
+  }),
+  option("maxWorkerInvocations", "max_worker_invocations", {
+    value: Value.whole(0, 1_000_000_000, "invocations"),
+    description:
+      "Invocations in a worker's life, after which another one takes its place, unless the function says otherwise; 0: no bound.",
+    example: "0"
+  }),
+  option("maxWorkerAge", "max_worker_age_seconds", {
+    value: Value.seconds(0, 2_592_000),
+    description:
+      "A worker that has been ready for so long is replaced by another one, unless the function says otherwise; 0: never.",
+    example: "0"
   }),
   option("startupTimeout", "startup_timeout_seconds", {
     value: Value.seconds(0.1, 300),
@@ -238,6 +255,12 @@ const files = [
 ]
 
 const programs = [
+  option("bunSpareWorkers", "bun_spare_workers", {
+    value: Value.whole(0, 16, "workers"),
+    description:
+      "Bun processes kept booted before anybody calls, of no function yet: so many cold starts at once need no boot.",
+    example: "1"
+  }),
   option("quickjsWorker", "quickjs_worker", {
     value: Value.path,
     description: "Program of QuickJS-NG workers.",

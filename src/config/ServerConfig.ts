@@ -31,13 +31,21 @@ export interface ServerOptions {
   readonly maxConcurrentExecutions: number
   /** A worker beyond the warm ones ends after so long without work. */
   readonly idleTimeout: Duration.Duration
+  /** Invocations in a worker's life, unless the function says otherwise; 0: no bound. */
+  readonly maxWorkerInvocations: number
+  /** A worker that has been ready for so long is replaced, unless the function says otherwise; 0: never. */
+  readonly maxWorkerAge: Duration.Duration
   /** From the spawn of a worker until it must be ready. */
   readonly startupTimeout: Duration.Duration
   /** Wall time of one invocation, queueing included, unless the function says otherwise. At most 15 minutes. */
   readonly executionTimeout: Duration.Duration
   /** Memory of one worker in MiB, unless the function says otherwise. */
   readonly memoryMb: number
+  /** What holds Bun workers to it: control groups, or a look at each at short intervals. `auto`: groups where they can be had. */
+  readonly memoryLimitBy: "auto" | "cgroup" | "sampling"
 
+  /** So many Bun processes are booted before they are wanted. */
+  readonly bunSpareWorkers: number
   /** The program of QuickJS-NG workers. Where there is none, the server runs with Bun alone. */
   readonly quickjsWorker: string
   /** `off`: each QuickJS-NG worker is a process started for it alone, instead of forked. */
@@ -112,9 +120,13 @@ export const defaultOptions = (dataDir = "data"): ServerOptions => ({
   concurrency: 1,
   maxConcurrentExecutions: 1000,
   idleTimeout: Duration.minutes(5),
+  maxWorkerInvocations: 0,
+  maxWorkerAge: Duration.zero,
   startupTimeout: Duration.seconds(10),
   executionTimeout: Duration.seconds(30),
   memoryMb: 256,
+  memoryLimitBy: "auto",
+  bunSpareWorkers: 1,
   quickjsWorker: builtQuickJs,
   quickjsForkServer: "on",
   quickjsSpareWorkers: 1,

@@ -79,6 +79,8 @@ describe("resolveConfig", () => {
       concurrency: [1, 10_000],
       memory_mb: [16, 4096],
       idle_timeout_seconds: [1, 86_400],
+      max_worker_invocations: [0, 1_000_000_000],
+      max_worker_age_seconds: [0, 2_592_000],
       execution_timeout_seconds: [1, 900],
       cancel_grace_ms: [0, 10_000],
       max_queue_length: [1, 1_000_000],

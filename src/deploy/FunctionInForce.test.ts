@@ -14,7 +14,9 @@ const options = {
   maxWorkers: 5,
   maxWorkersTotal: 20,
   concurrency: 3,
-  idleTimeout: Duration.minutes(1)
+  idleTimeout: Duration.minutes(1),
+  maxWorkerInvocations: 7,
+  maxWorkerAge: Duration.hours(1)
 }
 
 const limitsOfServer = {
@@ -24,7 +26,9 @@ const limitsOfServer = {
   warm_workers: 1,
   max_workers: 5,
   concurrency: 3,
-  idle_timeout_seconds: 60
+  idle_timeout_seconds: 60,
+  max_worker_invocations: 7,
+  max_worker_age_seconds: 3600
 }
 
 describe("effectiveLimits", () => {
@@ -40,7 +44,9 @@ describe("effectiveLimits", () => {
       warm_workers: 0,
       max_workers: 7,
       concurrency: 9,
-      idle_timeout_seconds: 0.5
+      idle_timeout_seconds: 0.5,
+      max_worker_invocations: 0,
+      max_worker_age_seconds: 0.5
     }
     expect(effectiveLimits(settings, options)).toEqual(settings)
   })

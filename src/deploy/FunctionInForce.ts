@@ -11,7 +11,8 @@ import type {
 import { capabilitiesInForce } from "../domain/runtimeRules.ts"
 import type { Target } from "../domain/Invocation.ts"
 import type { LifecycleState } from "../domain/Lifecycle.ts"
-import type { FunctionView, VersionView, WorkerCounts } from "../protocol/Management.ts"
+import type { Quarantine } from "../pool/Quarantine.ts"
+import type { FunctionView, QuarantineView, VersionView, WorkerCounts } from "../protocol/Management.ts"
 
 /** What follows from a function's record, the server's options and its workers. Pure. */
 
@@ -22,7 +23,9 @@ const wanted = (settings: FunctionSettings, options: ServerOptions): FunctionLim
   warm_workers: settings.warm_workers ?? options.warmWorkers,
   max_workers: settings.max_workers ?? options.maxWorkers,
   concurrency: settings.concurrency ?? options.concurrency,
-  idle_timeout_seconds: settings.idle_timeout_seconds ?? Duration.toSeconds(options.idleTimeout)
+  idle_timeout_seconds: settings.idle_timeout_seconds ?? Duration.toSeconds(options.idleTimeout),
+  max_worker_invocations: settings.max_worker_invocations ?? options.maxWorkerInvocations,
+  max_worker_age_seconds: settings.max_worker_age_seconds ?? Duration.toSeconds(options.maxWorkerAge)
 })
 
 /**
@@ -98,6 +101,7 @@ export const functionView = (
   record: FunctionRecord,
   options: ServerOptions,
   workers: WorkerCounts,
+  quarantine: Quarantine | null,
   queued: number
 ): FunctionView => ({
   function_id: record.id,
@@ -114,10 +118,17 @@ export const functionView = (
   capabilities: capabilitiesInForce(record.runtime, record.settings),
   env: Object.keys(record.env).sort(),
   workers,
+  quarantine: quarantine === null ? null : quarantineView(quarantine),
   queued,
   created_at: record.created_at,
   updated_at: record.updated_at
 })
+
+const quarantineView = ({ cause, failures, lastedMs, reason, waitMs }: Quarantine): QuarantineView => {
+  const now = Date.now()
+  const at = (instant: number): string => new Date(instant).toISOString()
+  return { cause, failures, since: at(now - lastedMs), until: at(now + waitMs), reason }
+}
 
 export const versionView = (version: VersionRecord, record: FunctionRecord): VersionView => ({
   id: version.id,

@@ -1,27 +1,25 @@
-import { Clock, Context, Effect, Layer, Option } from "effect"
+import { Context, Effect, Layer, Option } from "effect"
 import { checkBundle } from "../build/checkBundle.ts"
 import { ServerConfig } from "../config/ServerConfig.ts"
-import {
-  DeploymentFailed,
-  InvalidRequest,
-  type ColdStartTimeout,
-  type ManagementError,
-  type StorageFailed,
-  type Violation
-} from "../domain/Errors.ts"
+import { InvalidRequest, type ManagementError, type StorageFailed, type Violation } from "../domain/Errors.ts"
+import { FaultPoint } from "../domain/FaultPoint.ts"
 import type { FunctionRecord, RegisterFunction, Runtime, VersionRecord } from "../domain/FunctionSpec.ts"
-import type { FunctionId, VersionLabel } from "../domain/Ids.ts"
+import type { VersionLabel } from "../domain/Ids.ts"
 import { runtimeRuleViolations } from "../domain/runtimeRules.ts"
 import { registrationDifferences } from "../domain/registrationDifferences.ts"
 import { LogPipeline } from "../logs/LogPipeline.ts"
-import { StackMapper } from "../logs/StackMapper.ts"
 import { WorkerPools } from "../pool/WorkerPools.ts"
-import type { LogLevel } from "../protocol/worker/Wire.ts"
 import type {
   DeployRequest,
   DeploymentView,
+  FunctionDeletion,
   FunctionView,
+  ResetView,
+  RollbackRequest,
+  RollbackView,
   RuntimesView,
+  SystemView,
+  VersionDeletion,
   VersionView
 } from "../protocol/Management.ts"
 import { Router } from "../router/Router.ts"
@@ -30,6 +28,8 @@ import type { Bundle } from "../store/BundleSource.ts"
 import { BundleStore, type Provenance } from "../store/BundleStore.ts"
 import { MetadataStore, nameTaken, versionTaken } from "../store/MetadataStore.ts"
 import { AvailableRuntimes, runtimesView } from "./AvailableRuntimes.ts"
+import { makeControlPlaneLog } from "./ControlPlaneLog.ts"
+import { makeDeletion } from "./Deletion.ts"
 import {
   effectiveLimits,
   functionView,
@@ -37,6 +37,9 @@ import {
   targetOf,
   versionView
 } from "./FunctionInForce.ts"
+import { makeRollback } from "./Rollback.ts"
+import { makeSwitchOver, type Restore } from "./SwitchOver.ts"
+import { systemView } from "./SystemInForce.ts"
 import { makeTurns } from "./Turns.ts"
 
 /** The control plane's use cases, the same for HTTP, socket and CLI. */
@@ -57,16 +60,38 @@ export class Functions extends Context.Tag("Functions")<
       nameOrId: string,
       request: DeployRequest
     ) => Effect.Effect<DeploymentView, ManagementError>
+    /**
+     * Puts an earlier version in force again: the one named, or the one that was in force before. As with a deployment its
+     * worker is ready before anything changes, any failure leaves what is in force, and it waits for its turn.
+     */
+    readonly rollback: (
+      nameOrId: string,
+      request: RollbackRequest
+    ) => Effect.Effect<RollbackView, ManagementError>
+    /**
+     * Ends a function: no further call is taken on, those that were are finished, then its workers end. Its versions stay on
+     * the disk, and its name is free for another function.
+     */
+    readonly deleteFunction: (nameOrId: string) => Effect.Effect<FunctionDeletion, ManagementError>
+    /** Removes a version that is not in force, with its bundle and its deployments. Its label is free then. */
+    readonly deleteVersion: (
+      nameOrId: string,
+      version: VersionLabel
+    ) => Effect.Effect<VersionDeletion, ManagementError>
+    /** Forgets failed starts and crashes of the function's workers: a quarantine ends (R-4). */
+    readonly reset: (nameOrId: string) => Effect.Effect<ResetView, ManagementError>
     readonly get: (nameOrId: string) => Effect.Effect<FunctionView, ManagementError>
     readonly list: Effect.Effect<ReadonlyArray<FunctionView>, ManagementError>
     readonly versions: (nameOrId: string) => Effect.Effect<ReadonlyArray<VersionView>, ManagementError>
     /**
-     * At start-up: completes or undoes deployments that a crash cut short (R-9), makes all functions known, and serves
+     * At start-up: completes or undoes what a crash cut short (R-9), makes all functions known, and serves
      * those that are deployed. Gives their number.
      */
     readonly restore: Effect.Effect<number, StorageFailed>
     /** Which runtimes functions can run on here, and why they cannot on the others. */
     readonly runtimes: RuntimesView
+    /** What this server is able to do on this machine. */
+    readonly system: Effect.Effect<SystemView>
   }
 >() {}
 
@@ -85,28 +110,22 @@ const make = Effect.gen(function* () {
   const router = yield* Router
   const scheduler = yield* Scheduler
   const runtimes = yield* AvailableRuntimes
-  const logs = yield* LogPipeline
+  const reached = yield* FaultPoint
+  const log = makeControlPlaneLog(yield* LogPipeline)
+  const { orSay, say } = log
+  const switchTo = makeSwitchOver({ config, metadata, pools, router, reached })
+  const rollbackTo = makeRollback({ metadata, bundles, log, reached, switchTo })
+  const { deleteFunction, deleteVersion } = makeDeletion({ metadata, bundles, pools, router, log, reached })
   const inTurn = makeTurns()
 
-  const say = (level: LogLevel, message: string, record?: FunctionRecord, version?: VersionLabel) =>
-    Effect.map(Clock.currentTimeMillis, (at) =>
-      logs.log({
-        at,
-        level,
-        message,
-        ...(record === undefined ? {} : { functionId: record.id, functionName: record.name }),
-        ...(version === undefined ? {} : { version })
-      })
-    )
-
-  /** For clearing up: a failure there must not hide the failure that led to it. */
-  const orSay =
-    (what: string, record?: FunctionRecord, version?: VersionLabel) =>
-    (body: Effect.Effect<void, { readonly message: string }>): Effect.Effect<void> =>
-      Effect.catchAll(body, (error) => say("warn", `${what}: ${error.message}`, record, version))
-
   const viewOf = (record: FunctionRecord) =>
-    functionView(record, config, pools.countsOf(record.id), scheduler.queued(record.id))
+    functionView(
+      record,
+      config,
+      pools.countsOf(record.id),
+      pools.quarantineOf(record.id),
+      scheduler.queued(record.id)
+    )
 
   const runtimeViolation = (runtime: Runtime): ReadonlyArray<Violation> => {
     const { unavailable } = runtimes[runtime]
@@ -128,7 +147,9 @@ const make = Effect.gen(function* () {
           ? null
           : nameTaken(before, input, { ...effectiveLimits(before.settings, config) })
       if (refusal !== null) return yield* refusal
+      reached("register:checked")
       const record = yield* metadata.registerFunction(input)
+      reached("register:committed")
       router.announce(record.id, record.name)
       const changed = before === null ? [] : registrationDifferences(before, input)
       if (before === null) yield* say("info", "registered", record)
@@ -158,9 +179,11 @@ const make = Effect.gen(function* () {
         if (existing.sha256 !== bundle.sha256) return yield* versionTaken(existing, bundle.sha256)
         if (yield* bundles.isIntact(existing)) return { record: existing, placed: null }
         yield* bundles.save(key, bundle)
+        reached("deploy:bundle-mended")
         return { record: existing, placed: "repaired" as const }
       }
       const placed = yield* bundles.save(key, bundle)
+      reached("deploy:bundle-stored")
       const { record } = yield* metadata
         .addVersion({ ...key, sizeBytes: bundle.bytes.length, sha256: bundle.sha256 })
         .pipe(Effect.onError(() => orSay("could not clear up")(bundles.undo(key, placed))))
@@ -171,115 +194,99 @@ const make = Effect.gen(function* () {
   const takeBack = (record: FunctionRecord, { placed, record: version }: StoredVersion) => {
     if (placed !== "saved" && placed !== "adopted") return Effect.void
     const key = { functionId: record.id, version: version.version }
-    return metadata
-      .removeUndeployed(version.id)
-      .pipe(
-        Effect.zipRight(bundles.undo(key, placed)),
-        orSay("could not clear up after a failed deployment", record, version.version)
+    return metadata.removeUndeployed(version.id).pipe(
+      Effect.tap(() => reached("undo:version-removed")),
+      Effect.zipRight(bundles.undo(key, placed)),
+      orSay("could not clear up after a failed deployment", record, version.version)
+    )
+  }
+
+  /** What changes which version is in force: in turn, on the function as it is then, and with what a failure leaves. */
+  const changing = <A>(
+    nameOrId: string,
+    what: string,
+    version: VersionLabel | undefined,
+    change: (record: FunctionRecord, restore: Restore) => Effect.Effect<A, ManagementError>
+  ): Effect.Effect<A, ManagementError> =>
+    turnOf(
+      nameOrId,
+      Effect.uninterruptibleMask((restore) =>
+        Effect.gen(function* () {
+          reached("change:begun")
+          // As it is now, after the wait.
+          const record = yield* metadata.findFunction(nameOrId)
+          const violations = runtimeViolation(record.runtime)
+          if (violations.length > 0) return yield* new InvalidRequest({ violations })
+          return yield* change(record, restore).pipe(
+            Effect.catchTag("DeploymentFailed", (error) =>
+              error.but({ kept: { function: record.name, version: record.active_version } })
+            ),
+            Effect.tapError((error) =>
+              say(
+                "warn",
+                `not ${what}: ${error._tag === "DeploymentFailed" ? error.finding : error.message}`,
+                record,
+                version
+              )
+            )
+          )
+        })
       )
-  }
-
-  const notReady = (error: ColdStartTimeout) => new DeploymentFailed({ stage: "start", reason: error.reason })
-
-  /** While the version still lies in its place, with its source map: places in the bundle become places in the sources. */
-  const atItsSource = (error: DeploymentFailed, { bundle_path }: VersionRecord) => {
-    const { column, line } = error
-    if (line === undefined || column === undefined) return Effect.fail(error)
-    return Effect.flatMap(
-      Effect.promise(() => new StackMapper().map(`${bundle_path}:${line}:${column}`, bundle_path)),
-      (mapped) => {
-        const [, file, sourceLine, sourceColumn] = /^(.+):(\d+):(\d+)$/.exec(mapped) ?? []
-        return file === undefined || file === bundle_path
-          ? error
-          : error.but({ file, line: Number(sourceLine), column: Number(sourceColumn) })
-      }
-    )
-  }
-
-  const deployInTurn = (functionId: FunctionId, request: DeployRequest) =>
-    Effect.uninterruptibleMask((restore) =>
-      Effect.gen(function* () {
-        // As it is now, after the wait.
-        const record = yield* metadata.findFunction(functionId)
-        const violations = runtimeViolation(record.runtime)
-        if (violations.length > 0) return yield* new InvalidRequest({ violations })
-        return yield* deployTo(record, request, restore).pipe(
-          Effect.catchTag("DeploymentFailed", (error) =>
-            error.but({ kept: { function: record.name, version: record.active_version } })
-          ),
-          Effect.tapError((error) => sayFailed(error, record, request.version))
-        )
-      })
     )
 
-  type Restore = <A, E>(effect: Effect.Effect<A, E>) => Effect.Effect<A, E>
+  /** By its name, whichever way it is called: what is registered under it takes turns with what is put in force. */
+  const turnOf = <A>(
+    nameOrId: string,
+    body: Effect.Effect<A, ManagementError>
+  ): Effect.Effect<A, ManagementError> =>
+    Effect.flatMap(metadata.findFunction(nameOrId), ({ name }) => inTurn(name, body))
 
   const deployTo = (record: FunctionRecord, request: DeployRequest, restore: Restore) =>
     Effect.gen(function* () {
-      const functionId = record.id
       const bundle = yield* restore(
         Effect.tap(bundles.read(request), ({ text }) => checkBundle(text, record.runtime))
       )
+      reached("deploy:bundle-checked")
       const stored = yield* storeVersion(record, request.version, bundle)
-      const version = stored.record
-      const target = targetOf(record, version, config)
-      const isActive = record.active_version_id === version.id
+      const { version } = stored.record
+      const isActive = record.active_version_id === stored.record.id
       const isUnchanged = isActive && stored.placed === null
-
-      const load = isUnchanged ? Effect.void : restore(pools.prepare(target))
-      const deployment = yield* load.pipe(
-        Effect.catchTag("ColdStartTimeout", notReady),
-        Effect.catchTag("DeploymentFailed", (error) => atItsSource(error, version)),
-        Effect.zipRight(metadata.activate(functionId, version.id)),
-        Effect.onError(() =>
-          Effect.zipRight(isActive ? Effect.void : pools.retire(version.id), takeBack(record, stored))
-        )
-      )
-
-      router.publish(target)
-      if (record.active_version_id !== null && !isActive) yield* pools.retire(record.active_version_id)
+      const undo = Effect.suspend(() => takeBack(record, stored))
+      const deployment = yield* switchTo(record, stored.record, { isUnchanged, restore, undo })
       if (stored.placed !== null) {
         yield* orSay(
           "the deployment's marker stays until the next start",
           record
-        )(bundles.settle({ functionId, version: version.version }))
+        )(bundles.settle({ functionId: record.id, version }))
       }
       yield* say(
         "info",
         isUnchanged ? "not deployed again: exactly this code is in force" : "deployed",
         record,
-        version.version
+        version
       )
-      return {
-        deployment_id: deployment.id,
-        function_id: record.id,
-        name: record.name,
-        version: version.version,
-        status: "deployed" as const,
-        sha256: version.sha256,
-        size_bytes: version.size_bytes,
-        created_at: deployment.created_at
-      }
+      return deployment
     })
 
-  const sayFailed = (error: ManagementError, record: FunctionRecord, version: VersionLabel) =>
-    say(
-      "warn",
-      `not deployed: ${error._tag === "DeploymentFailed" ? error.finding : error.message}`,
-      record,
-      version
-    )
-
   const recover = Effect.gen(function* () {
-    for (const { functionId, provenance, version } of yield* bundles.pending) {
+    for (const { functionId, state, version } of yield* bundles.pending) {
       const key = { functionId, version }
       const row = Option.getOrNull(yield* metadata.findVersion(functionId, version))
+      if (state === "leaving") {
+        yield* row === null ? bundles.remove(key) : bundles.settle(key)
+        const outcome = row === null ? "completed" : "undone"
+        yield* say(
+          "warn",
+          `the deletion of ${version} of ${functionId} was cut short and has been ${outcome}`
+        )
+        continue
+      }
       if (row !== null && (yield* metadata.wasDeployed(row.id))) {
         yield* bundles.settle(key)
         continue
       }
       if (row !== null) yield* metadata.removeUndeployed(row.id)
-      yield* bundles.undo(key, provenance)
+      yield* bundles.undo(key, state)
       yield* say("warn", `a deployment of ${functionId} as ${version} was cut short and has been undone`)
     }
   })
@@ -309,9 +316,32 @@ const make = Effect.gen(function* () {
     // In turn with its deployments: what one of them puts in force is what is registered.
     register: (input) => inTurn(input.name, register(input)),
     deploy: (nameOrId, request) =>
-      Effect.flatMap(metadata.findFunction(nameOrId), ({ id, name }) =>
-        inTurn(name, deployInTurn(id, request))
+      changing(nameOrId, "deployed", request.version, (record, restore) =>
+        deployTo(record, request, restore)
       ),
+    rollback: (nameOrId, request) =>
+      changing(nameOrId, "rolled back", request.version, (record, restore) =>
+        rollbackTo(record, request, restore)
+      ),
+    deleteFunction: (nameOrId) =>
+      turnOf(
+        nameOrId,
+        Effect.uninterruptible(Effect.flatMap(metadata.findFunction(nameOrId), deleteFunction))
+      ),
+    deleteVersion: (nameOrId, version) =>
+      turnOf(
+        nameOrId,
+        Effect.uninterruptibleMask((restore) =>
+          Effect.flatMap(metadata.findFunction(nameOrId), (record) => deleteVersion(record, version, restore))
+        )
+      ),
+    reset: (nameOrId) =>
+      Effect.gen(function* () {
+        const record = yield* metadata.findFunction(nameOrId)
+        const was_quarantined = yield* pools.reset(record.id)
+        if (was_quarantined) yield* say("info", "reset: its failures are forgotten", record)
+        return { function_id: record.id, name: record.name, was_quarantined }
+      }),
     get: (nameOrId) => Effect.map(metadata.findFunction(nameOrId), viewOf),
     list: Effect.map(metadata.listFunctions, (records) => records.map(viewOf)),
     versions: (nameOrId) =>
@@ -321,7 +351,8 @@ const make = Effect.gen(function* () {
         return versions.map((version) => versionView(version, record))
       }),
     restore,
-    runtimes: runtimesView(runtimes)
+    runtimes: runtimesView(runtimes),
+    system: Effect.sync(() => systemView(runtimesView(runtimes), pools.memoryLimit, pools.spares()))
   })
 })
 

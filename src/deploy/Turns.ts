@@ -1,7 +1,10 @@
 import { Effect } from "effect"
 import { LimitExceeded } from "../domain/Errors.ts"
 
-/** Deployments of one function that may wait for the one under way; another is refused with `LimitExceeded`. */
+/**
+ * Deployments of one function that may wait for the one under way; another is refused with `LimitExceeded`. Registrations,
+ * roll-backs and deletions count as well.
+ */
 export const MAX_WAITING = 16
 
 interface Turn {

@@ -1,4 +1,5 @@
 import { Data } from "effect"
+import type { MemoryReading } from "./MemoryReading.ts"
 
 /**
  * The typed errors behind FN_001–FN_009. Every failure that leaves the service is one of these; which HTTP status and
@@ -51,9 +52,16 @@ export class ExecutionTimeout extends Data.TaggedError("ExecutionTimeout")<{
 /** FN_003: a worker grew over its `memory_mb`. */
 export class MemoryLimitExceeded extends Data.TaggedError("MemoryLimitExceeded")<{
   readonly limitMb: number
+  /** What its worker had, where that is measured from outside. */
+  readonly measured?: MemoryReading
 }> {
   override get message() {
-    return `the function used more than its ${this.limitMb} MiB of memory; its worker was replaced`
+    const { measured } = this
+    const had =
+      measured === undefined
+        ? ""
+        : ` (memory_mb): ${measured.usedMb} MiB when it was ended by ${measured.by === "cgroup" ? "its control group" : "sampling"}, ${measured.peakMb} MiB at the most`
+    return `the function used more than its ${this.limitMb} MiB of memory${had}; its worker was replaced`
   }
 }
 
@@ -78,6 +86,8 @@ export class HandlerFailed extends Data.TaggedError("HandlerFailed")<{
 export class WorkerCrashed extends Data.TaggedError("WorkerCrashed")<{
   readonly cause: "exit" | "signal" | "protocol"
   readonly reason: string
+  readonly exitCode?: number
+  readonly signal?: string
 }> {
   override get message() {
     return `the function's worker failed while it ran the invocation: ${this.reason}`
@@ -207,6 +217,7 @@ export class LimitExceeded extends Data.TaggedError("LimitExceeded")<{
     | "queue_time"
     | "connections"
     | "deploys"
+    | "version_workers"
     | "unread_answers"
     | "management"
     | "clients"
@@ -223,6 +234,8 @@ export class LimitExceeded extends Data.TaggedError("LimitExceeded")<{
         return `no worker became free within ${this.value} ms; try again in ${this.retryAfterSeconds} s`
       case "deploys":
         return `${this.value} deployments of this function are already waiting; try again in ${this.retryAfterSeconds} s`
+      case "version_workers":
+        return `this version's workers have not finished what they have within ${this.value} s; try again in ${this.retryAfterSeconds} s`
       case "connections":
         return `this connection already has ${this.value} requests in flight; wait for answers before sending more`
       case "unread_answers":
@@ -243,6 +256,8 @@ export class LimitExceeded extends Data.TaggedError("LimitExceeded")<{
 export class ColdStartTimeout extends Data.TaggedError("ColdStartTimeout")<{
   readonly reason: string
   readonly retryAfterSeconds: number
+  /** The function's workers crashed, or did not start, too often in a row (R-4). */
+  readonly quarantined?: boolean
 }> {
   override get message() {
     return `no worker became ready: ${this.reason}`

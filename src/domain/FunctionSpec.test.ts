@@ -21,7 +21,9 @@ const bounds: Readonly<Record<keyof FunctionLimits, readonly [number, number, "w
   warm_workers: [0, 1000, "whole"],
   max_workers: [1, 1000, "whole"],
   concurrency: [1, 10_000, "whole"],
-  idle_timeout_seconds: [0.05, 86_400, "any"]
+  idle_timeout_seconds: [0.05, 86_400, "any"],
+  max_worker_invocations: [0, 1_000_000_000, "whole"],
+  max_worker_age_seconds: [0, 2_592_000, "any"]
 }
 
 describe("registering a function", () => {

@@ -32,7 +32,11 @@ const limits = {
   /** Invocations that one worker may have in flight. */
   concurrency: wholeNumber(1, 10_000),
   /** A worker beyond `warm_workers` ends after so long without work, in seconds. */
-  idle_timeout_seconds: seconds(0.05, 86_400)
+  idle_timeout_seconds: seconds(0.05, 86_400),
+  /** Invocations in a worker's life, after which it is replaced; 0: as many as there are. */
+  max_worker_invocations: wholeNumber(0, 1_000_000_000),
+  /** A worker that has been ready for so long is replaced, in seconds; 0: never. */
+  max_worker_age_seconds: seconds(0, 2_592_000)
 }
 
 /** Limits of one function. Every field has its unit in its name; what is left out follows the server's defaults. */
@@ -93,6 +97,8 @@ export const FunctionSettings = Schema.Struct({
   max_workers: Schema.optional(limits.max_workers),
   concurrency: Schema.optional(limits.concurrency),
   idle_timeout_seconds: Schema.optional(limits.idle_timeout_seconds),
+  max_worker_invocations: Schema.optional(limits.max_worker_invocations),
+  max_worker_age_seconds: Schema.optional(limits.max_worker_age_seconds),
   /** Tell the caller the message of an error that the handler threw (never its stack). Default: false. */
   expose_errors: Schema.optional(Schema.Boolean),
   /** Default: `worker`. */

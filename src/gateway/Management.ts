@@ -10,13 +10,14 @@ import {
 import { Cause, Effect, Layer, Schema, type Scope } from "effect"
 import { ServerConfig } from "../config/ServerConfig.ts"
 import { InternalFault, RouteNotFound, type ServiceError } from "../domain/Errors.ts"
+import { FaultPoint } from "../domain/FaultPoint.ts"
 import { Functions } from "../deploy/Functions.ts"
 import { LogPipeline } from "../logs/LogPipeline.ts"
 import { FunctionView } from "../protocol/Management.ts"
 import { BodyBudget } from "../router/BodyBudget.ts"
 import { makeAccessGuard } from "./AccessGuard.ts"
 import { ManagementApi } from "./ManagementApi.ts"
-import { readDeployment, readRegistration } from "./ManagementRequest.ts"
+import { readDeployment, readLabel, readRegistration, readRollback } from "./ManagementRequest.ts"
 import { PROBLEM_TYPE, problemMessage, type ProblemMessage, problemResponse } from "./ProblemResponse.ts"
 
 /** Answers every request below `/api`; never rejects. */
@@ -89,10 +90,27 @@ const functionsLive = HttpApiBuilder.group(ManagementApi, "functions", (handlers
           return yield* functions.deploy(path.id, yield* readDeployment(web, budget, maxBundleBytes))
         }).pipe(Effect.scoped, answered)
       )
+      .handleRaw("rollback", ({ path, request }) =>
+        Effect.gen(function* () {
+          const web = yield* Effect.orDie(HttpServerRequest.toWeb(request))
+          return yield* functions.rollback(path.id, yield* readRollback(web, budget))
+        }).pipe(Effect.scoped, answered)
+      )
+      .handle("reset", ({ path }) => answered(functions.reset(path.id)))
+      .handle("delete", ({ path }) => answered(functions.deleteFunction(path.id)))
+      .handle("deleteVersion", ({ path }) =>
+        answered(
+          Effect.flatMap(readLabel(path.version), (version) => functions.deleteVersion(path.id, version))
+        )
+      )
       .handle("versions", ({ path }) =>
         answered(Effect.map(functions.versions(path.id), (versions) => ({ versions })))
       )
   })
+)
+
+const systemLive = HttpApiBuilder.group(ManagementApi, "system", (handlers) =>
+  Effect.map(Functions, ({ system }) => handlers.handle("system", () => system))
 )
 
 const documentLive = HttpApiBuilder.group(ManagementApi, "document", (handlers) =>
@@ -110,9 +128,10 @@ export const makeManagement: Effect.Effect<
   const functions = yield* Functions
   const { log } = yield* LogPipeline
   const guard = makeAccessGuard(config)
+  const reached = yield* FaultPoint
 
   const live = HttpApiBuilder.api(ManagementApi).pipe(
-    Layer.provide([functionsLive, documentLive]),
+    Layer.provide([functionsLive, systemLive, documentLive]),
     Layer.merge(PlatformServer.layerContext),
     Layer.provide([
       Layer.succeed(BodyBudget, budget),
@@ -161,6 +180,7 @@ export const makeManagement: Effect.Effect<
       return problemResponse(new RouteNotFound({ method: request.method, path, allowed }))
     }
     const response = await handler(request)
+    if (request.method !== "GET" && request.method !== "HEAD") reached("answer:ready")
     response.headers.set("cache-control", "no-store")
     return response
   }

@@ -29,18 +29,23 @@ describe("the OpenAPI document", () => {
   it("is of version 3.1 and has every management operation", () => {
     expect(at("openapi")).toMatch(/^3\.1\.\d+$/)
     expect(operations.map(({ name }) => name).toSorted()).toStrictEqual([
+      "DELETE /api/functions/{id}",
+      "DELETE /api/functions/{id}/versions/{version}",
       "GET /api/functions",
       "GET /api/functions/{id}",
       "GET /api/functions/{id}/versions",
+      "GET /api/system",
       "POST /api/functions",
-      "POST /api/functions/{id}/deploy"
+      "POST /api/functions/{id}/deploy",
+      "POST /api/functions/{id}/reset",
+      "POST /api/functions/{id}/rollback"
     ])
   })
 
   it.each(operations)("$name says what it does, what it needs and how it fails", ({ name, operation }) => {
     expect(operation["summary"]).toMatch(/^[A-Z].{5,}[^.]$/)
     expect(operation["description"]).toMatch(/^[A-Z].{10,}\.$/s)
-    expect(operation["operationId"]).toMatch(/^functions\.\w+$/)
+    expect(operation["operationId"]).toMatch(/^(functions|system)\.\w+$/)
     const responses = operation["responses"] as Record<string, Json>
     expect(Object.keys(responses).filter((status) => status < "400")).toStrictEqual(
       name === "POST /api/functions" ? ["200", "201"] : ["200"]
@@ -56,9 +61,9 @@ describe("the OpenAPI document", () => {
     expect(Object.keys(responses)).toEqual(expect.arrayContaining(["400", "401", "403", "500", "503"]))
     const parameters = operation["parameters"] as ReadonlyArray<Json>
     expect(parameters.map((parameter) => parameter["name"])).toStrictEqual(
-      name.includes("{id}") ? ["id"] : []
+      ["id", "version"].filter((one) => name.includes(`{${one}}`))
     )
-    expect(operation["requestBody"] === undefined).toBe(name.startsWith("GET"))
+    expect(operation["requestBody"] === undefined).toBe(/^(GET|DELETE)/.test(name))
   })
 
   it("refers to nothing that it does not have, and has nothing that is not referred to", () => {
@@ -108,8 +113,12 @@ describe("the OpenAPI document", () => {
 describe("allowedMethods", () => {
   it.each([
     ["/api/functions", ["GET", "HEAD", "POST"]],
-    ["/api/functions/hello", ["GET", "HEAD"]],
+    ["/api/functions/hello", ["GET", "HEAD", "DELETE"]],
     ["/api/functions/hello/deploy", ["POST"]],
+    ["/api/functions/hello/rollback", ["POST"]],
+    ["/api/functions/hello/reset", ["POST"]],
+    ["/api/functions/hello/versions/v1", ["DELETE"]],
+    ["/api/functions/hello/versions/", []],
     ["/api/functions/hello/versions", ["GET", "HEAD"]],
     ["/api/openapi.json", ["GET", "HEAD"]],
     ["/api/openapiXjson", []],

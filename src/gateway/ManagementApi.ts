@@ -7,8 +7,14 @@ import {
   DeployByPath,
   DeployByUpload,
   DeploymentView,
+  FunctionDeletion,
   FunctionList,
   FunctionView,
+  ResetView,
+  RollbackRequest,
+  RollbackView,
+  SystemView,
+  VersionDeletion,
   VersionList
 } from "../protocol/Management.ts"
 import { Problem } from "../protocol/Problem.ts"
@@ -36,6 +42,10 @@ const RegisteredAgain = FunctionAnswer.annotations({
   description: "The function as it is registered; the name was known before."
 })
 const DeploymentAnswer = named(DeploymentView, "Deployment", "A version that was put in force.")
+const RollbackAnswer = named(RollbackView, "Rollback", "An earlier version that was put in force again.")
+const ResetAnswer = named(ResetView, "Reset", "A function whose failures were forgotten.")
+const FunctionDeleted = named(FunctionDeletion, "FunctionDeletion", "A function that is no more.")
+const VersionDeleted = named(VersionDeletion, "VersionDeletion", "A version that is no more.")
 const FunctionsAnswer = named(FunctionList, "FunctionList", "All functions, in the order of their names.")
 const VersionsAnswer = named(
   VersionList,
@@ -49,6 +59,11 @@ const Registration = named(
 )
 const Upload = named(DeployByUpload, "DeployByUpload", "A bundle sent along, as text.")
 const ByPath = named(DeployByPath, "DeployByPath", "A bundle that lies on the server's machine.")
+const Back = named(
+  RollbackRequest,
+  "RollbackRequest",
+  "The version to go back to; without one it is the version that was in force before. The body may be left out."
+)
 
 // Only described here: the handlers read forms themselves (`ManagementRequest.ts`).
 const file = Schema.String.annotations({ jsonSchema: { type: "string", format: "binary" } })
@@ -68,17 +83,23 @@ const problem = (status: number) =>
 /** What each status of a failure means here; the last four can meet every operation. */
 const failures: Readonly<Record<string, string>> = {
   400: "FN_006: the request is wrong; `violations` lists every field that is.",
-  404: "FN_001: no function has this name or id.",
+  404: "FN_001: no function has this name or id, or it has no such version, or none that is in force.",
   413: "FN_006: the body is over its limit.",
   422: "FN_005: the bundle cannot be deployed: it is missing, has a syntax error or no handler, its worker does not start, or the version exists with other content. What was in force stays in force; `detail` ends with which version that is.",
   401: "FN_009: the server has an API key, and the request did not show it.",
   403: "FN_009: the request came from a web page of another host.",
+  429: "FN_007: others wait for this function already, or the version's workers have not ended; `Retry-After` says when to come back.",
   500: "FN_004: the service itself failed.",
   503: "FN_008: the service is shutting down."
 }
 
 const byId = Schema.Struct({
   id: Schema.String.annotations({ description: "The function's id or its name." })
+})
+
+const byVersion = Schema.Struct({
+  ...byId.fields,
+  version: Schema.String.annotations({ description: "The version's label." })
 })
 
 const about = (summary: string, description: string) => OpenApi.annotations({ summary, description })
@@ -138,9 +159,78 @@ const functions = HttpApiGroup.make("functions")
         about("List the versions of a function", "Every stored version, and which one is in force.")
       )
   )
-  .annotateContext(
-    OpenApi.annotations({ title: "Functions", description: "Register, deploy and look at functions." })
+  .add(
+    HttpApiEndpoint.post("rollback", "/api/functions/:id/rollback")
+      .setPath(byId)
+      .setPayload(Back)
+      .addSuccess(RollbackAnswer)
+      .addError(problem(404))
+      .addError(problem(422))
+      .addError(problem(429))
+      .annotateContext(
+        about(
+          "Go back to an earlier version",
+          "Loads a stored version in a worker, and directs all further calls there: the one that is named, or the one that was in force before. What fails leaves the present one in force."
+        )
+      )
   )
+  .add(
+    HttpApiEndpoint.post("reset", "/api/functions/:id/reset")
+      .setPath(byId)
+      .addSuccess(ResetAnswer)
+      .addError(problem(404))
+      .annotateContext(
+        about(
+          "Forget failures",
+          "Forgets failed starts and crashes of the function's workers: a quarantine ends, and what is wanted is started at once."
+        )
+      )
+  )
+  .add(
+    HttpApiEndpoint.del("delete", "/api/functions/:id")
+      .setPath(byId)
+      .addSuccess(FunctionDeleted)
+      .addError(problem(404))
+      .addError(problem(429))
+      .annotateContext(
+        about(
+          "Delete a function",
+          "Takes on no further call, finishes those that were taken on, and ends the workers. The versions' bundles stay on the disk; the name is free."
+        )
+      )
+  )
+  .add(
+    HttpApiEndpoint.del("deleteVersion", "/api/functions/:id/versions/:version")
+      .setPath(byVersion)
+      .addSuccess(VersionDeleted)
+      .addError(problem(404))
+      .addError(problem(429))
+      .annotateContext(
+        about(
+          "Delete a version",
+          "Removes a version with its bundle and its deployments; the one in force is refused. The label is free then."
+        )
+      )
+  )
+  .annotateContext(
+    OpenApi.annotations({
+      title: "Functions",
+      description: "Register, deploy, roll back, delete and look at functions."
+    })
+  )
+
+const system = HttpApiGroup.make("system")
+  .add(
+    HttpApiEndpoint.get("system", "/api/system")
+      .addSuccess(named(SystemView, "System", "What this server is able to do on its machine."))
+      .annotateContext(
+        about(
+          "Show the server",
+          "Its version, which runtimes functions can run on, and what holds each runtime's workers to their memory."
+        )
+      )
+  )
+  .annotateContext(OpenApi.annotations({ title: "System", description: "Look at the server itself." }))
 
 const document = HttpApiGroup.make("document")
   .add(
@@ -168,7 +258,12 @@ const openEnded = (schema: unknown): unknown => {
     )
   )
 }
-const requests: ReadonlySet<string> = new Set(["RegisterFunction", "DeployByUpload", "DeployByPath"])
+const requests: ReadonlySet<string> = new Set([
+  "RegisterFunction",
+  "DeployByUpload",
+  "DeployByPath",
+  "RollbackRequest"
+])
 
 const failure = (status: string): Json => ({
   description: failures[status],
@@ -217,6 +312,7 @@ const completed = (spec: Json): Json => {
 
 export class ManagementApi extends HttpApi.make("management")
   .add(functions)
+  .add(system)
   .add(document)
   .annotateContext(
     OpenApi.annotations({

@@ -3,7 +3,8 @@ import { findJsonFault } from "../config/JsonFault.ts"
 import { mostDeployBytes } from "../config/ServerConfig.ts"
 import { InvalidRequest, type LimitExceeded, PayloadTooLarge, type Violation } from "../domain/Errors.ts"
 import { RegisterFunction } from "../domain/FunctionSpec.ts"
-import { DeployByPath, DeployByUpload, type DeployRequest } from "../protocol/Management.ts"
+import { VersionLabel } from "../domain/Ids.ts"
+import { DeployByPath, DeployByUpload, type DeployRequest, RollbackRequest } from "../protocol/Management.ts"
 import { violationsOf } from "../protocol/violations.ts"
 import type { BodyBudget } from "../router/BodyBudget.ts"
 import { declaredLength, HeldBody } from "./RequestBody.ts"
@@ -46,6 +47,16 @@ export const readDeployment = (
   )
 }
 
+/** Reads the body of `POST /api/functions/:id/rollback`: JSON, or none at all. */
+export const readRollback = (request: Request, budget: BodyBudget["Type"]): Read<RollbackRequest> =>
+  request.body === null && mediaType(request) === ""
+    ? Effect.succeed({})
+    : Effect.flatMap(json(request, { budget, limitBytes: REGISTRATION_BYTES }), decodeRollback)
+
+/** The label in `/api/functions/:id/versions/:version`. */
+export const readLabel = (version: string): Effect.Effect<VersionLabel, InvalidRequest> =>
+  Effect.map(decodeLabel({ version }), (decoded) => decoded.version)
+
 const invalid = (...violations: ReadonlyArray<Violation>) => new InvalidRequest({ violations })
 
 const decoder = <A, I>(schema: Schema.Schema<A, I>) => {
@@ -59,6 +70,8 @@ const decoder = <A, I>(schema: Schema.Schema<A, I>) => {
   }
 }
 const decodeRegistration = decoder(RegisterFunction)
+const decodeRollback = decoder(RollbackRequest)
+const decodeLabel = decoder(Schema.Struct({ version: VersionLabel }))
 const decodeUpload = decoder(DeployByUpload)
 const decodeByPath = decoder(DeployByPath)
 

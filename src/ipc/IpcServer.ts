@@ -9,6 +9,7 @@ import {
   PayloadTooLarge,
   ServiceStopping
 } from "../domain/Errors.ts"
+import { FaultPoint } from "../domain/FaultPoint.ts"
 import { VERSION } from "../domain/Product.ts"
 import { LogPipeline } from "../logs/LogPipeline.ts"
 import { SocketStatus } from "../protocol/ErrorTable.ts"
@@ -87,6 +88,7 @@ export const make = (
     const scheduler = yield* Scheduler
     const functions = yield* Functions
     const logs = yield* LogPipeline
+    const reached = yield* FaultPoint
     const clock = yield* Effect.clock
     const fork = yield* FiberSet.makeRuntime<never, void, never>()
     // Not the wall clock: that may be set while the server runs.
@@ -103,7 +105,14 @@ export const make = (
         message: `a request on the socket could not be handled: ${String(defect)}`,
         ...(defect instanceof Error && defect.stack !== undefined ? { stack: defect.stack } : {})
       })
-    const management = yield* makeManagementCommands(functions, options, activity, budget, reportDefect)
+    const management = yield* makeManagementCommands(
+      functions,
+      options,
+      activity,
+      budget,
+      reached,
+      reportDefect
+    )
     const describeInvoke = decodeRequest(InvokeRequest, "ignore")
     const pong: PingAnswer = {
       server: "bunbase-functions",
@@ -159,6 +168,10 @@ export const make = (
       switch (name) {
         case "REGISTER_FUNCTION":
         case "DEPLOY_FUNCTION":
+        case "ROLLBACK_FUNCTION":
+        case "RESET_FUNCTION":
+        case "DELETE_FUNCTION":
+        case "DELETE_VERSION":
         case "GET_FUNCTION":
         case "GET_FUNCTION_VERSIONS":
         case "LIST_FUNCTIONS": {

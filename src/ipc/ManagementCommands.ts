@@ -6,6 +6,7 @@ import {
   type ManagementError,
   PayloadTooLarge
 } from "../domain/Errors.ts"
+import type { Reached } from "../domain/FaultPoint.ts"
 import { RegisterFunction } from "../domain/FunctionSpec.ts"
 import type { Functions } from "../deploy/Functions.ts"
 import { SocketStatus } from "../protocol/ErrorTable.ts"
@@ -15,7 +16,9 @@ import {
   DeployFunctionByUpload,
   FunctionById,
   type ManagementCommand,
-  Nothing
+  Nothing,
+  RollbackFunction,
+  VersionByLabel
 } from "../protocol/socket/Payloads.ts"
 import { decodeRequest } from "../protocol/violations.ts"
 import type { BodyBudget } from "../router/BodyBudget.ts"
@@ -65,6 +68,14 @@ const runs = (functions: Functions["Type"]): { readonly [C in Exclude<Management
     GET_FUNCTION_VERSIONS: decoding(FunctionById, ({ function_id }) =>
       Effect.map(functions.versions(function_id), (versions) => ({ versions }))
     ),
+    DELETE_FUNCTION: decoding(FunctionById, ({ function_id }) => functions.deleteFunction(function_id)),
+    DELETE_VERSION: decoding(VersionByLabel, ({ function_id, version }) =>
+      functions.deleteVersion(function_id, version)
+    ),
+    ROLLBACK_FUNCTION: decoding(RollbackFunction, ({ function_id, ...request }) =>
+      functions.rollback(function_id, request)
+    ),
+    RESET_FUNCTION: decoding(FunctionById, ({ function_id }) => functions.reset(function_id)),
     LIST_FUNCTIONS: decoding(Nothing, () => Effect.map(functions.list, (list) => ({ functions: list })))
   }
 }
@@ -78,6 +89,7 @@ export const makeManagementCommands = (
   options: ManagementOptions,
   activity: Activity,
   budget: BodyBudget["Type"],
+  reached: Reached,
   reportDefect: (defect: unknown) => void
 ) =>
   Effect.map(Effect.makeSemaphore(options.maxRunning), (turns) => {
@@ -88,8 +100,10 @@ export const makeManagementCommands = (
     const answered = (ticket: Ticket, run: Effect.Effect<unknown, ManagementError>) =>
       run.pipe(
         Effect.map((answer) => {
+          reached("answer:ready")
           const fits = ticket.answer(SocketStatus.OK, JSON.stringify(answer))
           if (!fits) ticket.refuse(new PayloadTooLarge({ what: "the answer", limitBytes: MAX_PAYLOAD_BYTES }))
+          reached("answer:written")
         }),
         Effect.catchAll((error) => Effect.sync(() => ticket.refuse(error))),
         Effect.catchAllDefect((defect) =>

@@ -26,7 +26,8 @@ const record = (at: number, more: Partial<InvocationRecord> = {}): InvocationRec
   status: 200,
   code: null,
   detail: null,
-  coldStart: true,
+  ending: null,
+  coldStart: { cause: "first", waitMs: 0, spare: false, spawnMs: 3.25, loadMs: 1 },
   queueMs: 0.12345,
   executionMs: 3,
   logLinesCut: 0,
@@ -109,7 +110,13 @@ describe("JsonlLogPipeline", () => {
           })
         )
         pipeline.record(
-          record(day + 1, { outcome: "error", status: null, code: "FN_004", detail: 'it "broke"\n' })
+          record(day + 1, {
+            outcome: "error",
+            status: null,
+            code: "FN_004",
+            detail: 'it "broke"\n',
+            ending: { cause: "exit", exit_code: 3 }
+          })
         )
         pipeline.log(entry(day + 2, "of the server"))
         yield* close
@@ -138,7 +145,14 @@ describe("JsonlLogPipeline", () => {
             outcome: "error",
             code: "FN_004",
             detail: 'it "broke"\n',
+            ended_by: "exit",
+            exit_code: 3,
             cold_start: true,
+            start_cause: "first",
+            start_wait_ms: 0,
+            start_spare: false,
+            start_spawn_ms: 3.25,
+            start_load_ms: 1,
             queue_ms: 0.123,
             execution_ms: 3
           },

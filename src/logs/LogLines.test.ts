@@ -1,6 +1,8 @@
 import fc from "fast-check"
 import { describe, expect, it } from "vitest"
 import { Schema } from "effect"
+import { START_CAUSES } from "../domain/ColdStart.ts"
+import { END_CAUSES } from "../domain/EndCause.ts"
 import { LogFileLine, LogFileRecord } from "../protocol/LogFile.ts"
 import { dayOf, logLine, recordLine, timeOf } from "./LogLines.ts"
 import type { InvocationRecord, LogEntry } from "./LogPipeline.ts"
@@ -73,7 +75,28 @@ describe("a line of the log", () => {
       status: fc.option(fc.integer({ min: 200, max: 599 })),
       code: fc.option(fc.constantFrom("FN_002", "FN_004")),
       detail: fc.option(text),
-      coldStart: fc.boolean(),
+      ending: fc.option(
+        fc.record(
+          {
+            cause: fc.constantFrom(...END_CAUSES),
+            exit_code: fc.nat(255),
+            signal: fc.constantFrom("SIGKILL", "SIGSEGV"),
+            limit_ms: fc.nat(),
+            limit_mb: fc.nat(),
+            phase: fc.constantFrom("queue" as const, "run" as const)
+          },
+          { requiredKeys: ["cause"] }
+        )
+      ),
+      coldStart: fc.option(
+        fc.record({
+          cause: fc.constantFrom(...START_CAUSES),
+          spare: fc.boolean(),
+          waitMs: fc.double({ min: 0, max: 1e6, noNaN: true }),
+          spawnMs: fc.double({ min: 0, max: 1e6, noNaN: true }),
+          loadMs: fc.double({ min: 0, max: 1e6, noNaN: true })
+        })
+      ),
       queueMs: fc.double({ min: 0, max: 1e6, noNaN: true }),
       executionMs: fc.double({ min: 0, max: 1e6, noNaN: true }),
       logLinesCut: fc.nat()

@@ -1,3 +1,5 @@
+import type { ColdStart } from "../domain/ColdStart.ts"
+import type { Ending } from "../domain/EndCause.ts"
 import type { InvocationRecord, LogEntry } from "./LogPipeline.ts"
 
 /**
@@ -40,10 +42,24 @@ export const recordLine = (record: InvocationRecord): string =>
   (record.status === null ? "" : `,"status":${record.status}`) +
   (record.code === null ? "" : `,"code":"${record.code}"`) +
   (record.detail === null ? "" : `,"detail":${JSON.stringify(record.detail)}`) +
-  `,"cold_start":${record.coldStart},"queue_ms":${milliseconds(record.queueMs)}` +
+  endingFields(record.ending) +
+  `,"cold_start":${record.coldStart !== null}${startFields(record.coldStart)},"queue_ms":${milliseconds(record.queueMs)}` +
   `,"execution_ms":${milliseconds(record.executionMs)}` +
   (record.logLinesCut === 0 ? "" : `,"log_lines_cut":${record.logLinesCut}`) +
   "}\n"
+
+const endingFields = (ending: Ending | null): string => {
+  if (ending === null) return ""
+  const { cause, ...details } = ending
+  const known = JSON.stringify(details).slice(1, -1)
+  return `,"ended_by":"${cause}"${known === "" ? "" : `,${known}`}`
+}
+
+const startFields = (start: ColdStart | null): string =>
+  start === null
+    ? ""
+    : `,"start_cause":"${start.cause}","start_wait_ms":${milliseconds(start.waitMs)}` +
+      `,"start_spare":${start.spare},"start_spawn_ms":${milliseconds(start.spawnMs)},"start_load_ms":${milliseconds(start.loadMs)}`
 
 /** To a microsecond. */
 const milliseconds = (value: number): number => Math.round(value * 1000) / 1000

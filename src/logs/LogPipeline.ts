@@ -1,4 +1,6 @@
 import { Context, type Effect } from "effect"
+import type { ColdStart } from "../domain/ColdStart.ts"
+import type { Ending } from "../domain/EndCause.ts"
 import type { LogLevel } from "../protocol/worker/Wire.ts"
 
 /** One line that a function or the service said, attributed. */
@@ -33,7 +35,10 @@ export interface InvocationRecord {
   /** FN_00n of a failure. */
   readonly code: string | null
   readonly detail: string | null
-  readonly coldStart: boolean
+  /** Which limit or fault ended it, and what is known of that; null for an answer. */
+  readonly ending: Ending | null
+  /** The start of its worker, where this is that worker's first invocation. */
+  readonly coldStart: ColdStart | null
   readonly queueMs: number
   readonly executionMs: number
   /** Log lines of this invocation that were cut. */

@@ -1,18 +1,21 @@
+import type { StartCause } from "../domain/ColdStart.ts"
 import type { WorkerId } from "../domain/Ids.ts"
 import { crashed, invocationWentWell, NO_BACKOFF, startFailed, startSucceeded } from "./Backoff.ts"
 import {
   isUsed,
+  oldest,
   type PoolLimits,
   type PoolState,
   type ReadySlot,
-  type StartCause,
+  recyclingNeeds,
   type StopCause,
+  usable,
   wanted,
   type WorkerSlot
 } from "./PoolReading.ts"
 
 export { choose, counts, nextTick } from "./PoolReading.ts"
-export type { PoolLimits, PoolState, StartCause, StopCause, WorkerSlot } from "./PoolReading.ts"
+export type { PoolLimits, PoolState, StopCause, WorkerSlot } from "./PoolReading.ts"
 
 /**
  * The pool of one function version as a value. `transition` is pure: it takes a state, an event and the instant, and
@@ -23,7 +26,8 @@ export type { PoolLimits, PoolState, StartCause, StopCause, WorkerSlot } from ".
  * - live workers (everything that has not exited) ≤ maxWorkers (R-5);
  * - no worker has more than `concurrency` in flight; only ready workers get new work;
  * - a worker that was condemned is never offered again (R-3);
- * - with `singleUse`, no worker ever gets a second invocation, and one that has had its own ends;
+ * - no worker ever gets more than `mostInvocations`, and one that has had them ends;
+ * - while it is unclear that a worker will do well, one is tried at a time;
  * - a retired pool serves the demand it still has and keeps nothing beyond it.
  */
 
@@ -44,6 +48,8 @@ export type PoolEvent =
   | { readonly _tag: "WorkerExited"; readonly worker: WorkerId }
   | { readonly _tag: "Tick" }
   | { readonly _tag: "LimitsChanged"; readonly limits: PoolLimits }
+  /** What failed before is forgotten: whoever mended it says so. */
+  | { readonly _tag: "Reset" }
   | { readonly _tag: "Retired" }
 
 export type PoolAction =
@@ -67,8 +73,26 @@ export const initial = (limits: PoolLimits, prefix: string): PoolState => ({
   workers: [],
   demand: 0,
   ...NO_BACKOFF,
-  started: 0
+  started: 0,
+  owed: []
 })
+
+/** A worker went that its successor makes up for. */
+const owe = (state: PoolState, why: StopCause): PoolState => {
+  const cause = SUCCESSOR[why]
+  if (cause === undefined || state.owed.length >= state.limits.maxWorkers) return state
+  return { ...state, owed: [...state.owed, cause] }
+}
+
+const SUCCESSOR: { readonly [Why in StopCause]?: StartCause } = {
+  fault: "after_crash",
+  memory: "after_crash",
+  late: "after_timeout",
+  cancelled: "after_timeout",
+  recycled: "recycle"
+}
+
+const usedUp = ({ limits }: PoolState): StopCause => (limits.mostInvocations === 1 ? "used" : "recycled")
 
 const startMore = (state: PoolState, now: number, cause: StartCause | null, least: number): Step => {
   const room = state.limits.maxWorkers - state.workers.length
@@ -77,21 +101,14 @@ const startMore = (state: PoolState, now: number, cause: StartCause | null, leas
   const workers = state.workers.slice()
   const actions: Array<PoolAction> = []
   for (let i = 0; i < count; i += 1) {
-    const serial = state.started + i + 1
-    const id = `${state.prefix}${serial}` as WorkerId
+    const id = `${state.prefix}${state.started + i + 1}` as WorkerId
     const why =
-      cause ??
-      (state.failedStarts + state.crashes > 0
-        ? "after_crash"
-        : serial === 1
-          ? "first"
-          : state.demand > 0
-            ? "scale_up"
-            : "warm")
+      cause ?? state.owed[i] ?? (state.demand === 0 ? "warm" : workers.length === 0 ? "first" : "scale_up")
     workers.push({ _tag: "Starting", id, cause: why, since: now })
     actions.push({ _tag: "Start", worker: id, cause: why })
   }
-  return { state: { ...state, workers, started: state.started + count }, actions }
+  const owed = cause === null || state.owed.includes(cause) ? state.owed.slice(count) : state.owed
+  return { state: { ...state, workers, owed, started: state.started + count }, actions }
 }
 
 const indexOf = (state: PoolState, worker: WorkerId): number => {
@@ -145,26 +162,29 @@ export const transition = (state: PoolState, event: PoolEvent, now: number): Ste
         cause: slot.cause,
         inFlight: 0,
         served: 0,
-        idleSince: now
+        idleSince: now,
+        readySince: now
       }
       const next = replace({ ...startSucceeded(state, now), limits }, index, ready)
       return endIfRetired(afterStep({ state: next, actions: OFFER }, startMore(next, now, null, 0)))
     }
     case "StartFailed": {
       const index = indexOf(state, event.worker)
-      if (index === -1) return { state, actions: NO_ACTIONS }
-      return startMore(startFailed(remove(state, index), now), now, null, 0)
+      const slot = state.workers[index]
+      if (slot === undefined) return { state, actions: NO_ACTIONS }
+      const left = startFailed(remove(state, index), now)
+      // Whoever takes its place makes up for what it would have.
+      const owed =
+        slot._tag === "Starting" ? [slot.cause, ...left.owed].slice(0, left.limits.maxWorkers) : left.owed
+      return startMore({ ...left, owed }, now, null, 0)
     }
     case "Leased": {
       const index = indexOf(state, event.worker)
       const slot = state.workers[index]
       if (slot === undefined || slot._tag !== "Ready") return { state, actions: NO_ACTIONS }
-      const leased = replace(state, index, {
-        ...slot,
-        inFlight: slot.inFlight + 1,
-        served: slot.served + 1
-      })
-      if (!state.limits.singleUse) return { state: leased, actions: NO_ACTIONS }
+      const taken: ReadySlot = { ...slot, inFlight: slot.inFlight + 1, served: slot.served + 1 }
+      const leased = replace(state, index, taken)
+      if (!isUsed(taken, state.limits)) return { state: leased, actions: NO_ACTIONS }
       // One fewer waits for its invocation: the next is made ready meanwhile. Whoever got this one still counts as waiting,
       // until the scheduler says how many do.
       const step = startMore({ ...leased, demand: Math.max(0, leased.demand - 1) }, now, null, 0)
@@ -180,11 +200,11 @@ export const transition = (state: PoolState, event: PoolEvent, now: number): Ste
         const given = replace(state, index, after)
         const released =
           inFlight === 0 && isUsed(after, state.limits)
-            ? stop(given, index, "used")
+            ? stop(given, index, usedUp(given))
             : { state: given, actions: OFFER }
         if (!event.succeeded || state.crashes === 0) return endIfRetired(released)
         // The back-off may have ended with this.
-        const calm = invocationWentWell(released.state)
+        const calm = invocationWentWell(released.state, now)
         return endIfRetired(
           afterStep({ state: calm, actions: released.actions }, startMore(calm, now, null, 0))
         )
@@ -197,20 +217,8 @@ export const transition = (state: PoolState, event: PoolEvent, now: number): Ste
     }
     case "Condemned": {
       const index = indexOf(state, event.worker)
-      const slot = state.workers[index]
-      if (slot === undefined || slot._tag === "Stopping") return { state, actions: NO_ACTIONS }
-      const next =
-        slot._tag === "Starting" || slot.inFlight === 0
-          ? stop(state, index, event.why)
-          : {
-              state: replace(state, index, {
-                _tag: "Draining",
-                id: slot.id,
-                why: event.why,
-                inFlight: slot.inFlight
-              }),
-              actions: NO_ACTIONS
-            }
+      if (index === -1) return { state, actions: NO_ACTIONS }
+      const next = condemn(state, index, event.why)
       return afterStep(next, startMore(next.state, now, null, 0))
     }
     case "WorkerLost": {
@@ -228,14 +236,19 @@ export const transition = (state: PoolState, event: PoolEvent, now: number): Ste
       if (slot === undefined) return { state, actions: NO_ACTIONS }
       const gone = remove(state, index)
       // An exit that nobody asked for is a crash, whether it had work or not.
-      return startMore(slot._tag === "Ready" ? crashed(gone, now) : gone, now, null, 0)
+      return startMore(slot._tag === "Ready" ? crashed(owe(gone, "fault"), now) : gone, now, null, 0)
     }
     case "Tick": {
       const swept = sweep(state, now)
-      return afterStep(swept, startMore(swept.state, now, null, 0))
+      const recycled = afterStep(swept, recycle(swept.state, now))
+      return afterStep(recycled, startMore(recycled.state, now, null, 0))
     }
     case "LimitsChanged":
       return endUsed(startMore({ ...state, limits: event.limits }, now, null, 0))
+    case "Reset": {
+      const calm = { ...state, ...NO_BACKOFF }
+      return endIfRetired(startMore(calm, now, null, 0))
+    }
     case "Retired":
       return endIfRetired({ state: { ...state, phase: "retired" }, actions: NO_ACTIONS })
   }
@@ -254,37 +267,68 @@ const endIfRetired = (step: Step): Step => {
   return result
 }
 
-/** Workers that have had their one invocation, in a pool that has just begun to care. */
+/** Workers that have had all their invocations, in a pool that has just begun to care. */
 const endUsed = (step: Step): Step => {
   let result = step
   for (let i = 0; i < result.state.workers.length; i += 1) {
     const slot = result.state.workers[i] as WorkerSlot
     const over = slot._tag === "Ready" && slot.inFlight === 0 && isUsed(slot, result.state.limits)
-    if (over) result = afterStep(result, stop(result.state, i, "used"))
+    if (over) result = afterStep(result, stop(result.state, i, usedUp(result.state)))
   }
   return result
 }
 
 const stop = (state: PoolState, index: number, why: StopCause): Step => {
-  const { id } = state.workers[index] as WorkerSlot
+  const slot = state.workers[index] as WorkerSlot
+  const { id } = slot
+  const ending = replace(state, index, { _tag: "Stopping", id, why })
   return {
-    state: replace(state, index, { _tag: "Stopping", id, why }),
+    // What is owed for one that finished first was noted when it was condemned.
+    state: slot._tag === "Draining" ? ending : owe(ending, why),
     actions: [{ _tag: "Stop", worker: id, why }]
+  }
+}
+
+/** Takes a worker out: at once, or when it has finished what it has. */
+const condemn = (state: PoolState, index: number, why: StopCause): Step => {
+  const slot = state.workers[index] as WorkerSlot
+  if (slot._tag === "Stopping") return { state, actions: NO_ACTIONS }
+  if (slot._tag === "Starting" || slot.inFlight === 0) return stop(state, index, why)
+  const { id, inFlight } = slot
+  const draining = replace(state, index, { _tag: "Draining", id, why, inFlight })
+  return { state: slot._tag === "Draining" ? draining : owe(draining, why), actions: NO_ACTIONS }
+}
+
+/** Replaces the oldest worker if its age is over, when its turn has come. */
+const recycle = (state: PoolState, now: number): Step => {
+  const slot = oldest(state)
+  if (slot === null || now - slot.readySince < state.limits.maxAgeMs) return { state, actions: NO_ACTIONS }
+  switch (recyclingNeeds(state)) {
+    case "its_turn":
+      return { state, actions: NO_ACTIONS }
+    case "nothing": {
+      const step = condemn(state, indexOf(state, slot.id), "recycled")
+      const others = usable(step.state).length
+      // With others beside it (a successor perhaps) nobody has to make up for it.
+      const isMissed = others === 0 || others < state.limits.warmWorkers
+      return isMissed ? step : { ...step, state: { ...step.state, owed: state.owed } }
+    }
+    case "a_successor":
+      return now < state.backoffUntil ? { state, actions: NO_ACTIONS } : startMore(state, now, "recycle", 1)
   }
 }
 
 /** Ends ready workers without work whose idle time is over, oldest first, down to the warm count. */
 const sweep = (state: PoolState, now: number): Step => {
-  const ready = state.workers.filter(
-    (slot): slot is ReadySlot => slot._tag === "Ready" && !isUsed(slot, state.limits)
-  )
+  const ready = usable(state)
   const surplus = ready.length - state.limits.warmWorkers
   if (surplus <= 0) return { state, actions: NO_ACTIONS }
   const expired = ready
     .filter((slot) => slot.inFlight === 0 && now - slot.idleSince >= state.limits.idleTimeoutMs)
     .sort((a, b) => a.idleSince - b.idleSince)
     .slice(0, surplus)
-  let step: Step = { state, actions: NO_ACTIONS }
+  // There are more than are needed: nobody has to make up for those that went before.
+  let step: Step = { state: expired.length === 0 ? state : { ...state, owed: [] }, actions: NO_ACTIONS }
   for (const slot of expired) step = afterStep(step, stop(step.state, indexOf(step.state, slot.id), "idle"))
   return step
 }

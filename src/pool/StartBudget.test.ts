@@ -1,6 +1,9 @@
 import * as fc from "fast-check"
 import { describe, expect, it } from "vitest"
-import { StartBudget, type StartPermit } from "./StartBudget.ts"
+import { type Reclaim, StartBudget, type StartPermit } from "./StartBudget.ts"
+
+const idle = (reclaim: () => boolean): Reclaim => ({ idle: reclaim, busy: () => false })
+const nothing = idle(() => false)
 
 interface Requested {
   readonly pool: string
@@ -41,26 +44,40 @@ describe("StartBudget", () => {
           const requests: Array<Requested> = []
           const inState = (...states: ReadonlyArray<Requested["state"]>) =>
             requests.filter(({ state }) => states.includes(state))
-          // Pools in the order in which their turn comes, as a plain list.
+          // Pools that wait, in the order in which they came, and when each was last served.
           let line: Array<string> = []
+          const turns = new Map<string, number>()
+          let turn = 0
           let expected: Array<number> = []
           const granted: Array<number> = []
+          /** Granted by the model, while the budget's own grant is not looked at yet. */
+          const unseen = (serial: number): boolean => expected.includes(serial) && !granted.includes(serial)
           const serveModel = (): void => {
             let live = inState("starting", "live").length + expected.length - granted.length
             let starting = inState("starting").length + expected.length - granted.length
             while (live < maxLive && starting < maxStarting && line.length > 0) {
-              const pool = line.shift() as string
               const taken = new Set(expected)
+              const places = (pool: string): number =>
+                requests.filter(
+                  (one) =>
+                    one.pool === pool &&
+                    (one.state === "starting" || one.state === "live" || unseen(one.serial))
+                ).length
+              const fewest = Math.min(...line.map(places))
+              const poorest = line.filter((one) => places(one) === fewest)
+              const longest = Math.min(...poorest.map((one) => turns.get(one) ?? 0))
+              const pool = poorest.find((one) => (turns.get(one) ?? 0) === longest) as string
               const ofPool = inState("waiting").filter((one) => one.pool === pool && !taken.has(one.serial))
               const [next] = ofPool
+              if (ofPool.length <= 1) line = line.filter((one) => one !== pool)
               if (next === undefined) continue
+              turns.set(pool, (turn += 1))
               expected.push(next.serial)
-              if (ofPool.length > 1) line.push(pool)
               live += 1
               starting += 1
             }
           }
-          const budget = new StartBudget(maxLive, maxStarting, () => false)
+          const budget = new StartBudget(maxLive, maxStarting, nothing)
           const within = (act: () => void): void => {
             expected = []
             granted.length = 0
@@ -148,7 +165,7 @@ describe("StartBudget", () => {
   })
 
   it("grants to a start that fails from within its grant, one after the other", () => {
-    const budget = new StartBudget(1, 1, () => false)
+    const budget = new StartBudget(1, 1, nothing)
     const order: Array<number> = []
     const failsAtOnce = (serial: number) => (permit: StartPermit) => {
       order.push(serial)
@@ -167,12 +184,16 @@ describe("StartBudget", () => {
     /** A budget of one that is taken, and somebody who has a worker to spare or not. */
     const full = (maxStarting = 1) => {
       const spare = { workers: 0, asked: 0 }
-      const budget = new StartBudget(1, maxStarting, () => {
-        spare.asked += 1
-        if (spare.workers === 0) return false
-        spare.workers -= 1
-        return true
-      })
+      const budget = new StartBudget(
+        1,
+        maxStarting,
+        idle(() => {
+          spare.asked += 1
+          if (spare.workers === 0) return false
+          spare.workers -= 1
+          return true
+        })
+      )
       let holder: StartPermit | null = null
       budget.request({}, false, (permit) => {
         holder = permit
@@ -236,10 +257,14 @@ describe("StartBudget", () => {
 
     it("does not ask where only starts are many, for that passes by itself", () => {
       let asked = 0
-      const budget = new StartBudget(10, 1, () => {
-        asked += 1
-        return true
-      })
+      const budget = new StartBudget(
+        10,
+        1,
+        idle(() => {
+          asked += 1
+          return true
+        })
+      )
       budget.request({}, true, () => {})
       budget.request({}, true, () => {})
       expect([asked, budget.waiting]).toEqual([0, 1])
@@ -248,15 +273,63 @@ describe("StartBudget", () => {
     it("is not led astray by a pool that asks for a new worker from within giving one up", () => {
       let depth = 0
       const keepsWarm = {}
-      const budget: StartBudget = new StartBudget(1, 1, () => {
-        depth += 1
-        if (depth > 5) throw new Error("over and over")
-        budget.request(keepsWarm, false, () => {})
-        return true
-      })
+      const budget: StartBudget = new StartBudget(
+        1,
+        1,
+        idle(() => {
+          depth += 1
+          if (depth > 5) throw new Error("over and over")
+          budget.request(keepsWarm, false, () => {})
+          return true
+        })
+      )
       budget.request(keepsWarm, false, (permit) => permit.started())
       budget.request({}, true, () => {})
       expect(depth).toBe(1)
+    })
+  })
+
+  describe("where nobody is idle", () => {
+    /** A budget whose places are all one pool's, and how often that was to give up a worker, beyond which share. */
+    const contended = (maxLive: number) => {
+      const rich = {}
+      const asked: Array<number> = []
+      const budget = new StartBudget(maxLive, maxLive, {
+        idle: () => false,
+        busy: (share) => {
+          asked.push(share)
+          return true
+        }
+      })
+      for (let i = 0; i < maxLive; i += 1) budget.request(rich, true, (permit) => permit.started())
+      return { asked, budget, rich }
+    }
+
+    it("a pool with more than an equal share gives up what another is short of, and no more", () => {
+      const { asked, budget } = contended(8)
+      const poor = {}
+      for (let i = 0; i < 20; i += 1) budget.request(poor, true, () => {})
+      expect(asked).toEqual([4, 4, 4, 4])
+    })
+
+    it("a pool that wants but one gets but one", () => {
+      const { asked, budget, rich } = contended(8)
+      budget.request({}, true, () => {})
+      for (let i = 0; i < 20; i += 1) budget.request(rich, true, () => {})
+      expect(asked).toEqual([4])
+    })
+
+    it("to be warm is no reason", () => {
+      const { asked, budget } = contended(2)
+      budget.request({}, false, () => {})
+      expect(asked).toEqual([])
+    })
+
+    it("pools take turns where there are more of them than places", () => {
+      const { asked, budget } = contended(1)
+      budget.request({}, true, () => {})
+      budget.request({}, true, () => {})
+      expect(asked).toEqual([0, 0])
     })
   })
 })

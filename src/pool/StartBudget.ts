@@ -12,15 +12,30 @@ interface Waiting {
   readonly grant: (permit: StartPermit) => void
 }
 
+/** Who gives workers up for others. Each says whether somebody had one. */
+export interface Reclaim {
+  /** Ends a worker that is idle. */
+  readonly idle: () => boolean
+  /** Ends a worker, after what it has in hand, of a pool that has more than `share`; where that is nothing, one that has had its turn. */
+  readonly busy: (share: number) => boolean
+}
+
 /**
- * The machine's budget of workers, shared by all pools: so many live, so many starting at once. Pools wait in order, one
- * place per worker, so that a pool that wants many cannot keep out one that wants its first.
+ * The machine's budget of workers, shared by all pools: so many live, so many starting at once. Whoever has the fewest
+ * places comes next, so that a pool that wants many cannot keep out one that wants its first. Where all places are taken,
+ * idle workers go first; and where there are none, pools that have more than an equal share give up what they have beyond
+ * it, so that a function that always has work cannot keep the others out (R-6).
  */
 export class StartBudget {
   readonly #maxLive: number
   readonly #maxStarting: number
-  readonly #reclaim: () => boolean
-  /** One queue per pool, served in turn. */
+  readonly #reclaim: Reclaim
+  /** Places by pool. */
+  readonly #places = new Map<object, number>()
+  /** When each pool was last served: a number that grows. */
+  readonly #turns = new WeakMap<object, number>()
+  #turn = 0
+  /** One queue per pool. */
   readonly #queues = new Map<object, FifoQueue<Waiting>>()
   /** Pools with somebody who waits for the places that they wait for. */
   readonly #urgent = new Set<object>()
@@ -29,11 +44,8 @@ export class StartBudget {
   /** Workers that were told to end for others and have not done so yet. */
   #reclaimed = 0
 
-  /**
-   * `reclaim` is called when a worker is wanted urgently and none may be added: whoever has one to spare should end it.
-   * It says whether someone had.
-   */
-  constructor(maxLive: number, maxStarting: number, reclaim: () => boolean) {
+  /** `reclaim` is called when a worker is wanted urgently and none may be added. */
+  constructor(maxLive: number, maxStarting: number, reclaim: Reclaim) {
     this.#maxLive = maxLive
     this.#maxStarting = maxStarting
     this.#reclaim = reclaim
@@ -89,10 +101,21 @@ export class StartBudget {
     while (this.#live >= this.#maxLive && this.#reclaimed < needed) {
       // Counted before: whoever gives a worker up may ask for another one from within.
       this.#reclaimed += 1
-      if (this.#reclaim()) continue
+      if (this.#reclaim.idle() || this.#takeFromTheRich()) continue
       this.#reclaimed -= 1
       return
     }
+  }
+
+  #takeFromTheRich(): boolean {
+    // Every pool that has places, or wants one urgently, has an equal share; where that is less than one they take turns.
+    const share = Math.floor(this.#maxLive / new Set([...this.#places.keys(), ...this.#urgent]).size)
+    let missing = 0
+    for (const pool of this.#urgent) {
+      const room = Math.max(1, share) - (this.#places.get(pool) ?? 0)
+      missing += Math.max(0, Math.min(room, this.#queues.get(pool)?.length ?? 0))
+    }
+    return this.#reclaimed <= missing && this.#reclaim.busy(share)
   }
 
   #forget(pool: object): void {
@@ -102,22 +125,35 @@ export class StartBudget {
 
   #serve(): void {
     while (this.#live < this.#maxLive && this.#starting < this.#maxStarting) {
-      const next = this.#queues.entries().next()
-      if (next.done === true) return
-      const [pool, queue] = next.value
+      const pool = this.#next()
+      const queue = pool === null ? undefined : this.#queues.get(pool)
+      if (pool === null || queue === undefined) return
       const waiting = queue.shift()
-      // In turn: a pool that was served goes to the end of the line.
-      this.#queues.delete(pool)
-      if (queue.length > 0) this.#queues.set(pool, queue)
-      else this.#urgent.delete(pool)
+      this.#turns.set(pool, (this.#turn += 1))
+      if (queue.length === 0) this.#forget(pool)
       if (waiting === null) continue
       this.#live += 1
       this.#starting += 1
-      waiting.grant(this.#permit())
+      this.#places.set(pool, (this.#places.get(pool) ?? 0) + 1)
+      waiting.grant(this.#permit(pool))
     }
   }
 
-  #permit(): StartPermit {
+  /** The pool with the fewest places; of equals the one that was last served longest ago. */
+  #next(): object | null {
+    let next: object | null = null
+    let fewest = Number.POSITIVE_INFINITY
+    let earliest = Number.POSITIVE_INFINITY
+    for (const pool of this.#queues.keys()) {
+      const places = this.#places.get(pool) ?? 0
+      const turn = this.#turns.get(pool) ?? 0
+      if (places < fewest || (places === fewest && turn < earliest))
+        [next, fewest, earliest] = [pool, places, turn]
+    }
+    return next
+  }
+
+  #permit(pool: object): StartPermit {
     let starting = true
     let live = true
     const started = (): void => {
@@ -132,6 +168,9 @@ export class StartBudget {
         if (!live) return
         live = false
         this.#live -= 1
+        const places = (this.#places.get(pool) ?? 1) - 1
+        if (places > 0) this.#places.set(pool, places)
+        else this.#places.delete(pool)
         this.#reclaimed = Math.max(0, this.#reclaimed - 1)
         started()
         this.#serve()

@@ -1,3 +1,4 @@
+import type { ColdStart } from "../domain/ColdStart.ts"
 import type { WorkerId } from "../domain/Ids.ts"
 import type { MonotonicClock } from "../domain/MonotonicClock.ts"
 import type { Worker } from "../worker/WorkerSpawner.ts"
@@ -22,8 +23,8 @@ export interface UseOwner {
 /** One invocation on one worker of the pool, until the worker has answered or is lost. */
 export class Use {
   readonly workerId: WorkerId
-  /** Whether this is the worker's first invocation: a cold start. */
-  readonly coldStart: boolean
+  /** The start of the worker, where this is its first invocation. */
+  readonly coldStart: ColdStart | null
   /** Its id on the worker's wire. */
   wireId = ""
   readonly #worker: Worker
@@ -36,7 +37,13 @@ export class Use {
   #disarm: (() => void) | null = null
   #disarmLate: (() => void) | null = null
 
-  constructor(workerId: WorkerId, coldStart: boolean, worker: Worker, occupied: Occupied, owner: UseOwner) {
+  constructor(
+    workerId: WorkerId,
+    coldStart: ColdStart | null,
+    worker: Worker,
+    occupied: Occupied,
+    owner: UseOwner
+  ) {
     this.workerId = workerId
     this.coldStart = coldStart
     this.#worker = worker

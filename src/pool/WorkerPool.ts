@@ -1,19 +1,20 @@
 import { Deferred, Effect, FiberId } from "effect"
-import type { ColdStartTimeout, DeploymentFailed, InvocationError } from "../domain/Errors.ts"
+import type { ColdStart } from "../domain/ColdStart.ts"
+import type { ColdStartTimeout, DeploymentFailed } from "../domain/Errors.ts"
 import type { WorkerId } from "../domain/Ids.ts"
 import type { Invocation, Target } from "../domain/Invocation.ts"
 import type { MonotonicClock } from "../domain/MonotonicClock.ts"
 import type { LogPipeline } from "../logs/LogPipeline.ts"
 import type { WorkerCounts } from "../protocol/Management.ts"
-import type { ResponsePayload } from "../protocol/worker/Wire.ts"
-import { fromFault, fromWorkerError, headlineOf } from "../worker/invocationError.ts"
 import type { WorkerAnswer } from "../worker/WorkerAnswer.ts"
 import type { StartFailure, Worker, WorkerSpawner } from "../worker/WorkerSpawner.ts"
 import { poolLimits } from "./poolLimits.ts"
 import * as PoolState from "./PoolState.ts"
+import { type Quarantine, quarantineOf } from "./Quarantine.ts"
 import type { StartBudget } from "./StartBudget.ts"
 import { startFailureOf, unavailableBecause } from "./startFailure.ts"
 import { type Occupied, Use, type UseOwner } from "./Use.ts"
+import { handlersWords, outcomeOf, type UseSettle } from "./UseOutcome.ts"
 
 /** Who gives the pool work: the scheduler. Both are called synchronously, after the pool's state has been changed. */
 export interface PoolListener {
@@ -39,17 +40,12 @@ export interface PoolServices {
   readonly emptied: (pool: WorkerPool) => void
 }
 
-/** How a use of a worker ended. */
-export type UseOutcome =
-  | { readonly _tag: "Answered"; readonly payload: ResponsePayload; readonly body: Uint8Array }
-  | { readonly _tag: "Failed"; readonly error: InvocationError }
-
-/** Called exactly once per use, after the worker was given back. `linesCut` counts its log lines that were not passed on. */
-export type UseSettle = (outcome: UseOutcome, linesCut: number) => void
-
 interface Handle extends Occupied {
   readonly stop: Deferred.Deferred<PoolState.StopCause>
   worker: Worker | null
+  /** When it was asked for, and when it might begin: monotonic. */
+  readonly askedAt: number
+  grantedAt: number
   /** Invocations in flight that nobody waits for any more. */
   unwanted: number
   /** Takes back the request for a place in the budget; null once it was granted, and a fibre lives the worker's life. */
@@ -70,6 +66,8 @@ export class WorkerPool {
   #disarm: (() => void) | null = null
   #armedFor = Number.POSITIVE_INFINITY
   #lastFailure: StartFailure | null = null
+  /** How a ready worker last came to its end by itself. */
+  #lastCrash: string | null = null
 
   constructor(target: Target, prefix: string, services: PoolServices) {
     this.target = target
@@ -104,8 +102,13 @@ export class WorkerPool {
       const fault = worker.session.lost
       if (fault === null) return id
       this.#reportEnd(id, fault.reason)
-      this.#dispatch({ _tag: "WorkerLost", worker: id })
+      this.#lost(id, fault.reason)
     }
+  }
+
+  #lost(id: WorkerId, reason: string): void {
+    this.#lastCrash = reason
+    this.#dispatch({ _tag: "WorkerLost", worker: id })
   }
 
   /**
@@ -118,11 +121,16 @@ export class WorkerPool {
     const worker = handle?.worker
     if (id === null || handle === undefined || worker == null) return null
     const slot = this.#state.workers.find((one) => one.id === id)
-    const coldStart = slot?._tag === "Ready" && slot.served === 0
+    const coldStart: ColdStart | null =
+      slot?._tag === "Ready" && slot.served === 0
+        ? { cause: slot.cause, waitMs: handle.grantedAt - handle.askedAt, ...worker.startup }
+        : null
     this.#dispatch({ _tag: "Leased", worker: id })
     const use = new Use(id, coldStart, worker, handle, this.#uses)
     use.wireId = worker.session.invoke(invocation, budgetMs, (answer, linesCut) => {
-      const outcome = this.#outcomeOf(answer, invocation, id)
+      const outcome = outcomeOf(answer, this.target, this.#services.maxResponseBytes)
+      const words = handlersWords(answer, this.target)
+      if (words !== null) this.#services.log({ ...this.#about(id), ...words, invocationId: invocation.id })
       // By itself, at its deadline: it was faster than we were to notice.
       const gaveUp = use.isWanted && answer._tag === "Error" && answer.payload.code === "CANCELLED"
       if (gaveUp) this.#condemn(id, "late")
@@ -133,31 +141,8 @@ export class WorkerPool {
     return use
   }
 
-  #outcomeOf(answer: WorkerAnswer, invocation: Invocation, id: WorkerId): UseOutcome {
-    switch (answer._tag) {
-      case "Response":
-        return { _tag: "Answered", payload: answer.payload, body: answer.body }
-      case "Lost":
-        return { _tag: "Failed", error: fromFault(answer.fault, this.target) }
-      case "Error": {
-        const { code, stack } = answer.payload
-        // Those are no errors of the handler's: the scheduler tells them.
-        if (code !== "CANCELLED" && code !== "RESPONSE_TOO_LARGE")
-          this.#services.log({
-            ...this.#about(id),
-            level: "error",
-            invocationId: invocation.id,
-            message: headlineOf(answer.payload),
-            ...(stack === undefined ? {} : { stack, bundlePath: this.target.bundlePath })
-          })
-        const { maxResponseBytes } = this.#services
-        return { _tag: "Failed", error: fromWorkerError(answer.payload, this.target, maxResponseBytes) }
-      }
-    }
-  }
-
   #giveBack(id: WorkerId, handle: Handle, answer: WorkerAnswer): void {
-    if (answer._tag === "Lost") return this.#dispatch({ _tag: "WorkerLost", worker: id })
+    if (answer._tag === "Lost") return this.#lost(id, answer.fault.reason)
     if (answer._tag === "Error" && answer.payload.code === "OUT_OF_MEMORY") {
       this.#condemn(id, "memory")
     }
@@ -177,8 +162,8 @@ export class WorkerPool {
 
   /** Why nobody should wait here now, or null: no worker lives, and the next start is some time away. */
   unavailable(): ColdStartTimeout | DeploymentFailed | null {
-    const { backoffUntil, workers } = this.#state
-    if (workers.length > 0 || this.#lastFailure === null) return null
+    const { backoffUntil, quarantinedSince, workers } = this.#state
+    if (workers.length > 0 || (this.#lastFailure === null && quarantinedSince === null)) return null
     return backoffUntil - this.#services.clock.now() > PATIENCE_MS ? this.#failure() : null
   }
 
@@ -201,6 +186,17 @@ export class WorkerPool {
     })
   }
 
+  /** Why it starts no workers, or null. */
+  quarantine(): Quarantine | null {
+    const last = this.#state.failedStarts > 0 ? (this.#lastFailure?.message ?? null) : this.#lastCrash
+    return quarantineOf(this.#state, this.target.name, last, this.#services.clock.now())
+  }
+
+  /** Forgets what failed before, and starts what is wanted: someone has mended it, or wants it tried. */
+  reset(): void {
+    this.#dispatch({ _tag: "Reset" })
+  }
+
   /** Another version took over: what waits is still served, then every worker ends. */
   retire(): void {
     this.#dispatch({ _tag: "Retired" })
@@ -218,9 +214,35 @@ export class WorkerPool {
     return true
   }
 
+  /** Places in the machine's budget that it means to keep: those of workers on their way out do not count. */
+  get kept(): number {
+    let count = 0
+    for (const { _tag, id } of this.#state.workers)
+      if (_tag === "Ready" || (_tag === "Starting" && this.#handles.get(id)?.withdraw === null)) count += 1
+    return count
+  }
+
+  /**
+   * Ends the worker that has least in hand, after that, of those that have been ready for `leastMs`; true if there is one.
+   * For the machine's worker budget.
+   */
+  giveUp(leastMs: number): boolean {
+    const before = this.#services.clock.now() - leastMs
+    let chosen: (PoolState.WorkerSlot & { _tag: "Ready" }) | null = null
+    for (const slot of this.#state.workers) {
+      if (slot._tag !== "Ready" || slot.readySince > before) continue
+      if (chosen === null || slot.inFlight < chosen.inFlight) chosen = slot
+    }
+    if (chosen === null) return false
+    this.#condemn(chosen.id, "reclaimed")
+    return true
+  }
+
   #dispatch(event: PoolState.PoolEvent): void {
+    const before = this.#state.quarantinedSince
     const step = PoolState.transition(this.#state, event, this.#services.clock.now())
     this.#state = step.state
+    if (before !== step.state.quarantinedSince) this.#tellQuarantine()
     let offered = false
     for (const action of step.actions) {
       if (action._tag === "Start") this.#start(action.worker)
@@ -229,7 +251,8 @@ export class WorkerPool {
     }
     // The data plane's two events only look at the clock when nothing does.
     const hot = event._tag === "Leased" || event._tag === "Released"
-    if (!hot || this.#disarm === null || this.#state.limits.singleUse) this.#arm()
+    if (!hot || this.#disarm === null || this.#state.limits.mostInvocations !== Number.POSITIVE_INFINITY)
+      this.#arm()
     // Last, because the scheduler leases from within this call.
     if (offered && this.#state.demand > 0) this.#services.listener().capacity(this)
   }
@@ -251,6 +274,8 @@ export class WorkerPool {
     const handle: Handle = {
       stop: Deferred.unsafeMake<PoolState.StopCause>(FiberId.none),
       worker: null,
+      askedAt: this.#services.clock.now(),
+      grantedAt: 0,
       unwanted: 0,
       withdraw: null
     }
@@ -260,6 +285,7 @@ export class WorkerPool {
     const withdraw = budget.request(this, urgent, (permit) => {
       granted = true
       handle.withdraw = null
+      handle.grantedAt = this.#services.clock.now()
       // The process belongs to this scope: whichever way the life ends, it is reaped before the pool hears of it.
       const life = Effect.scoped(
         Effect.gen(this, function* () {
@@ -270,7 +296,7 @@ export class WorkerPool {
           const fault = yield* worker.ended
           this.#reportEnd(id, fault.reason)
           // Before the process is reaped and its folder removed: the next one can start meanwhile.
-          this.#dispatch({ _tag: "WorkerLost", worker: id })
+          this.#lost(id, fault.reason)
         })
       )
       fork(
@@ -311,6 +337,10 @@ export class WorkerPool {
     this.#handles.delete(id)
     if (failure === null) {
       this.#dispatch({ _tag: "WorkerExited", worker: id })
+      // Whoever waits would do so for as long as it is quarantined.
+      const refusal =
+        this.#state.demand > 0 && this.#state.quarantinedSince !== null ? this.unavailable() : null
+      if (refusal !== null) this.#services.listener().unavailable(this, refusal)
     } else {
       this.#lastFailure = failure
       this.#dispatch({ _tag: "StartFailed", worker: id })
@@ -337,7 +367,18 @@ export class WorkerPool {
   }
 
   #failure(): ColdStartTimeout | DeploymentFailed {
-    return unavailableBecause(this.#lastFailure, this.#state.backoffUntil - this.#services.clock.now())
+    const waitMs = this.#state.backoffUntil - this.#services.clock.now()
+    return unavailableBecause(this.#lastFailure, waitMs, this.quarantine())
+  }
+
+  #tellQuarantine(): void {
+    const quarantine = this.quarantine()
+    this.#services.log({
+      ...this.#aboutTarget(),
+      ...(quarantine === null
+        ? { level: "info", message: "out of quarantine" }
+        : { level: "error", message: quarantine.reason })
+    })
   }
 
   #condemn(id: WorkerId, why: PoolState.StopCause): void {
@@ -365,12 +406,15 @@ export class WorkerPool {
   }
 
   #about(id: WorkerId) {
+    return { ...this.#aboutTarget(), workerId: id }
+  }
+
+  #aboutTarget() {
     return {
       at: Date.now(),
       functionId: this.target.functionId,
       functionName: this.target.name,
-      version: this.target.version,
-      workerId: id
+      version: this.target.version
     }
   }
 }

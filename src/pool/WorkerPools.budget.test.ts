@@ -87,7 +87,7 @@ describe("the machine's budget of workers (R-5, R-6)", () => {
       await service.settled()
       service.workers.starting[0]?.becomeReady()
     }
-    expect(order).toEqual(["greedy", "greedy", "modest", "greedy"])
+    expect(order).toEqual(["greedy", "modest", "greedy", "greedy"])
   })
 
   it("counts a worker until it has ended, and never more than so many starts at once", async () => {
@@ -105,5 +105,48 @@ describe("the machine's budget of workers (R-5, R-6)", () => {
     for (const worker of service.workers.living) worker.exit()
     await service.settled()
     expect(service.workers.live).toBeLessThanOrEqual(2)
+  })
+
+  const callOften = (target: ReturnType<typeof targetOf>, calls: number): void => {
+    for (let i = 0; i < calls; i += 1) service.call(target)
+  }
+  const answerAll = async (): Promise<void> => {
+    for (const worker of service.workers.living)
+      for (const id of [...worker.inFlight.keys()]) worker.respond(id)
+    await service.settled()
+  }
+
+  it("gives a function its share though another one always has work (R-6)", async () => {
+    open({ maxWorkersTotal: 4 })
+    const greedy = targetOf({ name: "greedy" })
+    const modest = targetOf({ name: "modest" })
+    callOften(greedy, 100)
+    await service.settled()
+    expect(counts(greedy).busy).toBe(4)
+    callOften(modest, 100)
+    await service.settled()
+    // What they have is finished first.
+    expect([counts(greedy).busy, counts(greedy).draining]).toEqual([2, 2])
+    await answerAll()
+    await answerAll()
+    expect([counts(greedy).busy, counts(modest).busy]).toEqual([2, 2])
+    for (let i = 0; i < 10; i += 1) await answerAll()
+    expect([counts(greedy).busy, counts(modest).busy]).toEqual([2, 2])
+    expect(service.workers.mostLive).toBe(4)
+  })
+
+  it("lets functions take turns where they are more than there are places", async () => {
+    open({ maxWorkersTotal: 1 })
+    const names = ["one", "two", "three"]
+    const targets = names.map((name) => targetOf({ name, limits: { timeout_seconds: 60 } }))
+    for (const target of targets) callOften(target, 200)
+    const served = new Set<string>()
+    for (let second = 0; second < 6; second += 1) {
+      for (let i = 0; i < 5; i += 1) await answerAll()
+      for (const { functionName, outcome } of service.records) if (outcome === "ok") served.add(functionName)
+      await service.after(1_000)
+    }
+    expect([...served].toSorted()).toEqual(names.toSorted())
+    expect(service.workers.mostLive).toBe(1)
   })
 })

@@ -189,6 +189,35 @@ describe("a version that another one replaced (R-7)", () => {
   })
 })
 
+describe("a version's last worker", () => {
+  it("is waited for, with those of a pool that a newer one has replaced", async () => {
+    open()
+    const target = targetOf()
+    const story: Array<string> = []
+    const wait = (name: string) =>
+      Effect.runFork(Effect.map(service.pools.gone(target.versionId), () => story.push(name)))
+    wait("never there")
+    await service.settled()
+    expect(story).toEqual(["never there"])
+    service.call(target, { id: "old" })
+    await service.settled()
+    const old = service.workers.last
+    await service.start(service.pools.retire(target.versionId))
+    await prepare(target)
+    await service.start(service.pools.retire(target.versionId))
+    await service.settled()
+    wait("replaced")
+    const givenUp = wait("given up")
+    await service.settled()
+    expect(story).toEqual(["never there"])
+    await service.start(Fiber.interrupt(givenUp))
+    old.respond("old")
+    await service.settled()
+    expect(story).toEqual(["never there", "replaced"])
+    expect(service.workers.live).toBe(0)
+  })
+})
+
 describe("a worker that dies (R-4)", () => {
   it("idle: the next invocation never meets it", async () => {
     open()

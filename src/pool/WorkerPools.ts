@@ -1,12 +1,15 @@
 import { Context, Duration, Effect, FiberSet, Layer } from "effect"
 import { ServerConfig } from "../config/ServerConfig.ts"
 import type { ColdStartTimeout, DeploymentFailed } from "../domain/Errors.ts"
+import type { Runtime } from "../domain/FunctionSpec.ts"
 import type { FunctionId, VersionId } from "../domain/Ids.ts"
 import type { Target } from "../domain/Invocation.ts"
+import type { MemoryLimitInForce } from "../domain/MemoryReading.ts"
 import { MonotonicClock } from "../domain/MonotonicClock.ts"
 import { LogPipeline } from "../logs/LogPipeline.ts"
 import type { WorkerCounts } from "../protocol/Management.ts"
 import { WorkerSpawner } from "../worker/WorkerSpawner.ts"
+import type { Quarantine } from "./Quarantine.ts"
 import { StartBudget } from "./StartBudget.ts"
 import { type PoolListener, WorkerPool } from "./WorkerPool.ts"
 
@@ -23,8 +26,14 @@ export class WorkerPools extends Context.Tag("WorkerPools")<
     readonly open: (target: Target) => Effect.Effect<void>
     /** No new work for this version: its workers finish what they have and end. Returns at once. */
     readonly retire: (versionId: VersionId) => Effect.Effect<void>
+    /** Waits until no worker of this version lives any more, and nobody waits for one: its bundle is not read again. */
+    readonly gone: (versionId: VersionId) => Effect.Effect<void>
     /** The pool of a target; opened if need be. */
     readonly poolFor: (target: Target) => WorkerPool
+    /** Why the function's version in force starts no workers, or null. */
+    readonly quarantineOf: (functionId: FunctionId) => Quarantine | null
+    /** Forgets what failed before; true where that was a quarantine. */
+    readonly reset: (functionId: FunctionId) => Effect.Effect<boolean>
     /** Workers of a function by state, over all its versions. */
     readonly countsOf: (functionId: FunctionId) => WorkerCounts
     /**
@@ -32,10 +41,17 @@ export class WorkerPools extends Context.Tag("WorkerPools")<
      * being deployed, functions that ever had one.
      */
     readonly held: () => { readonly pools: number; readonly versions: number; readonly functions: number }
+    /** What holds workers to their memory whose runtime does not; null where nothing does. */
+    readonly memoryLimit: MemoryLimitInForce | null
+    /** Processes that were started for no function in particular, and can be taken now. */
+    readonly spares: () => Readonly<Record<Runtime, number>>
     /** Whom to tell about capacity; the scheduler calls this once. */
     readonly listen: (listener: PoolListener) => void
   }
 >() {}
+
+/** Where there are more functions that have work than places for workers, a worker keeps its place for so long. */
+const TURN_MS = 1_000
 
 const nobody: PoolListener = { capacity: () => {}, unavailable: () => {} }
 
@@ -53,12 +69,20 @@ const make = Effect.gen(function* () {
   const inForce = new Set<VersionId>()
   /** Functions that have, or had, one. Of these, any other version is a late comer's: it is served, and nothing is kept. */
   const known = new Set<FunctionId>()
+  /** Those who wait for pools to be gone; each looks for itself. */
+  const departures = new Set<() => void>()
   let listener = nobody
   let serial = 0
 
-  const budget = new StartBudget(config.maxWorkersTotal, config.maxConcurrentStarts, () => {
-    for (const pool of pools.values()) if (pool.spare()) return true
-    return false
+  const budget = new StartBudget(config.maxWorkersTotal, config.maxConcurrentStarts, {
+    idle: () => {
+      for (const pool of pools.values()) if (pool.spare()) return true
+      return false
+    },
+    busy: (share) => {
+      const rich = [...pools.values()].filter((pool) => pool.kept > share).sort((a, b) => b.kept - a.kept)
+      return rich.some((pool) => pool.giveUp(share === 0 ? TURN_MS : 0))
+    }
   })
 
   const services = {
@@ -74,6 +98,7 @@ const make = Effect.gen(function* () {
       leaving.delete(pool)
       spawner.forget?.(pool.target)
       if (pools.get(pool.target.versionId) === pool) pools.delete(pool.target.versionId)
+      for (const look of [...departures]) look()
     }
   }
 
@@ -84,6 +109,12 @@ const make = Effect.gen(function* () {
     pools.set(target.versionId, pool)
     if (known.has(target.functionId) && !inForce.has(target.versionId)) pool.retire()
     return pool
+  }
+
+  const poolInForce = (functionId: FunctionId): WorkerPool | null => {
+    for (const pool of pools.values())
+      if (pool.target.functionId === functionId && inForce.has(pool.target.versionId)) return pool
+    return null
   }
 
   const putInForce = ({ functionId, versionId }: Target): void => {
@@ -101,6 +132,24 @@ const make = Effect.gen(function* () {
       if (pool.state.workers.length > 0 || pool.state.demand > 0) return
       pools.delete(versionId)
       spawner.forget?.(pool.target)
+      for (const look of [...departures]) look()
+    })
+
+  const isGone = (versionId: VersionId): boolean => {
+    for (const { target } of leaving) if (target.versionId === versionId) return false
+    return !pools.has(versionId)
+  }
+
+  const gone = (versionId: VersionId): Effect.Effect<void> =>
+    Effect.async((resume) => {
+      const look = (): void => {
+        if (!isGone(versionId)) return
+        departures.delete(look)
+        resume(Effect.void)
+      }
+      departures.add(look)
+      look()
+      return Effect.sync(() => departures.delete(look))
     })
 
   return WorkerPools.of({
@@ -116,6 +165,7 @@ const make = Effect.gen(function* () {
         }
         const pool = poolFor(target)
         const isNew = pool !== before
+        if (!isNew) pool.reset()
         const giveUp = Effect.map(retire(target.versionId), () => {
           // Whatever served the function before goes on as before.
           if (!wasKnown) known.delete(target.functionId)
@@ -128,7 +178,16 @@ const make = Effect.gen(function* () {
         poolFor(target).warm()
       }),
     retire,
+    gone,
     poolFor,
+    quarantineOf: (functionId) => poolInForce(functionId)?.quarantine() ?? null,
+    reset: (functionId) =>
+      Effect.sync(() => {
+        const pool = poolInForce(functionId)
+        const wasQuarantined = pool?.quarantine() != null
+        pool?.reset()
+        return wasQuarantined
+      }),
     countsOf: (functionId) => {
       const total = { starting: 0, warm: 0, busy: 0, idle: 0, draining: 0 }
       for (const pool of [...pools.values(), ...leaving]) {
@@ -139,6 +198,8 @@ const make = Effect.gen(function* () {
       }
       return total
     },
+    memoryLimit: spawner.memoryLimit ?? null,
+    spares: () => spawner.spares?.() ?? { bun: 0, "quickjs-ng": 0 },
     held: () => ({ pools: pools.size + leaving.size, versions: inForce.size, functions: known.size }),
     listen: (next) => {
       listener = next

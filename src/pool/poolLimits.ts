@@ -7,5 +7,6 @@ export const poolLimits = ({ isolation, limits }: Target): PoolLimits => ({
   maxWorkers: limits.max_workers,
   warmWorkers: Math.min(limits.warm_workers, limits.max_workers),
   idleTimeoutMs: limits.idle_timeout_seconds * 1000,
-  singleUse: isolation === "invocation"
+  mostInvocations: isolation === "invocation" ? 1 : limits.max_worker_invocations || Number.POSITIVE_INFINITY,
+  maxAgeMs: limits.max_worker_age_seconds * 1000 || Number.POSITIVE_INFINITY
 })

@@ -1,4 +1,6 @@
 import { Schema } from "effect"
+import { START_CAUSES } from "../domain/ColdStart.ts"
+import { END_CAUSES, EndDetails } from "../domain/EndCause.ts"
 import { LOG_LEVELS } from "./worker/Wire.ts"
 
 const common = {
@@ -33,7 +35,16 @@ export const LogFileRecord = Schema.Struct({
   status: Schema.optional(Schema.Int),
   code: Schema.optional(Schema.String),
   detail: Schema.optional(Schema.String),
+  /** Which limit or fault ended it, of one that has no answer. */
+  ended_by: Schema.optional(Schema.Literal(...END_CAUSES)),
+  ...EndDetails.fields,
   cold_start: Schema.Boolean,
+  /** The rest of a cold start: why its worker was started, whether of a spare process, and where the time went. */
+  start_cause: Schema.optional(Schema.Literal(...START_CAUSES)),
+  start_spare: Schema.optional(Schema.Boolean),
+  start_wait_ms: Schema.optional(Schema.Number),
+  start_spawn_ms: Schema.optional(Schema.Number),
+  start_load_ms: Schema.optional(Schema.Number),
   queue_ms: Schema.Number,
   execution_ms: Schema.Number,
   log_lines_cut: Schema.optional(Schema.Int)

@@ -21,6 +21,19 @@ export const WorkerCounts = Schema.Struct({
 })
 export type WorkerCounts = typeof WorkerCounts.Type
 
+/** Why no workers of a function are started: they crashed, or did not start, too often in a row (R-4). */
+export const QuarantineView = Schema.Struct({
+  cause: Schema.Literal("starts_fail", "crashes"),
+  /** So many in a row. */
+  failures: Schema.Int,
+  since: Schema.String,
+  /** When one worker is tried again. */
+  until: Schema.String,
+  /** What happened, how it last failed, and what to do. */
+  reason: Schema.String
+})
+export type QuarantineView = typeof QuarantineView.Type
+
 export const FunctionView = Schema.Struct({
   function_id: Schema.String,
   name: Schema.String,
@@ -39,6 +52,8 @@ export const FunctionView = Schema.Struct({
   /** Names only; values never leave the service. */
   env: Schema.Array(Schema.String),
   workers: WorkerCounts,
+  /** Null where workers are started as they are wanted. */
+  quarantine: Schema.NullOr(QuarantineView),
   /** Invocations waiting for a worker. */
   queued: Schema.Int,
   created_at: Schema.String,
@@ -69,6 +84,24 @@ export const DeploymentView = Schema.Struct({
 })
 export type DeploymentView = typeof DeploymentView.Type
 
+/** A deployment that put an earlier version in force again. */
+export const RollbackView = Schema.Struct({
+  ...DeploymentView.fields,
+  /** The version that was in force before: the same one, where the version asked for was in force already. */
+  replaced: Schema.String
+})
+export type RollbackView = typeof RollbackView.Type
+
+export const FunctionDeletion = Schema.Struct({
+  function_id: Schema.String,
+  name: Schema.String,
+  status: Schema.Literal("deleted")
+})
+export type FunctionDeletion = typeof FunctionDeletion.Type
+
+export const VersionDeletion = Schema.Struct({ ...FunctionDeletion.fields, version: Schema.String })
+export type VersionDeletion = typeof VersionDeletion.Type
+
 /** By name: whether functions can run on it here, and if not, why not and what to do. */
 export const RuntimesView = Schema.Record({
   key: Schema.String,
@@ -84,6 +117,26 @@ export const ReadyView = Schema.Struct({
 })
 export type ReadyView = typeof ReadyView.Type
 
+/** What a server is able to do on its machine. */
+export const SystemView = Schema.Struct({
+  version: Schema.String,
+  runtimes: RuntimesView,
+  /** By runtime: what holds its workers to their `memory_mb`. */
+  memory_limits: Schema.Record({
+    key: Schema.String,
+    value: Schema.Struct({
+      /** A control group of each worker, a look at each at short intervals, or the runtime itself. */
+      by: Schema.Literal("cgroup", "sampling", "engine"),
+      cgroup_version: Schema.optional(Schema.Literal(1, 2)),
+      /** Why there are no control groups, where they were wanted. */
+      reason: Schema.optional(Schema.String)
+    })
+  }),
+  /** By runtime: processes that were started for no function in particular, and can be taken now. */
+  spare_workers: Schema.Record({ key: Schema.String, value: Schema.Int })
+})
+export type SystemView = typeof SystemView.Type
+
 /** A bundle on this machine. */
 export const DeployByPath = Schema.Struct({ version: VersionLabel, bundle_path: Schema.String })
 /** A bundle sent along: JavaScript text, and its source map if there is one. */
@@ -94,6 +147,19 @@ export const DeployByUpload = Schema.Struct({
 })
 export const DeployRequest = Schema.Union(DeployByUpload, DeployByPath)
 export type DeployRequest = typeof DeployRequest.Type
+
+/** The version to go back to; without one it is the version that was in force before. */
+/** What failed before is forgotten. */
+export const ResetView = Schema.Struct({
+  function_id: Schema.String,
+  name: Schema.String,
+  /** Whether that ended a quarantine. */
+  was_quarantined: Schema.Boolean
+})
+export type ResetView = typeof ResetView.Type
+
+export const RollbackRequest = Schema.Struct({ version: Schema.optional(VersionLabel) })
+export type RollbackRequest = typeof RollbackRequest.Type
 
 export const FunctionList = Schema.Struct({ functions: Schema.Array(FunctionView) })
 export const VersionList = Schema.Struct({ versions: Schema.Array(VersionView) })

@@ -1,5 +1,6 @@
 import { Schema } from "effect"
-import type { ServiceError } from "../domain/Errors.ts"
+import { END_CAUSES, EndDetails, endingOf } from "../domain/EndCause.ts"
+import type { InvocationError, ServiceError } from "../domain/Errors.ts"
 import { describe, FN_CODES } from "./ErrorTable.ts"
 
 /**
@@ -18,6 +19,9 @@ export const Problem = Schema.Struct({
   retryable: Schema.Boolean,
   /** Seconds to wait before trying again, where that is known. */
   retry_after_seconds: Schema.optional(Schema.Number),
+  /** Of an invocation: which limit or fault ended it. */
+  cause: Schema.optional(Schema.Literal(...END_CAUSES)),
+  ...EndDetails.fields,
   /** FN_006: every field that is wrong. */
   violations: Schema.optional(
     Schema.Array(
@@ -31,6 +35,13 @@ export const Problem = Schema.Struct({
 })
 export type Problem = typeof Problem.Type
 
+const isInvocationError = (error: ServiceError): error is InvocationError =>
+  error._tag !== "VersionNotFound" &&
+  error._tag !== "StorageFailed" &&
+  error._tag !== "RouteNotFound" &&
+  error._tag !== "Unauthorized" &&
+  error._tag !== "InternalFault"
+
 /** Builds the outside view of an error. Never contains a stack. */
 export const problemOf = (error: ServiceError, invocationId?: string): Problem => {
   const { code, httpStatus, retryable, title } = describe(error)
@@ -42,6 +53,7 @@ export const problemOf = (error: ServiceError, invocationId?: string): Problem =
     code,
     ...(invocationId === undefined ? {} : { invocation_id: invocationId }),
     retryable,
+    ...(isInvocationError(error) && invocationId !== undefined ? endingOf(error) : {}),
     ...("retryAfterSeconds" in error ? { retry_after_seconds: error.retryAfterSeconds } : {}),
     ...(error._tag === "InvalidRequest" ? { violations: error.violations.map((v) => ({ ...v })) } : {}),
     ...(error._tag === "DeploymentFailed" && error.file !== undefined ? { file: error.file } : {}),

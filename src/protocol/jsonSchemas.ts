@@ -4,10 +4,16 @@ import { LogFileLine, LogFileRecord } from "./LogFile.ts"
 import {
   DeploymentView,
   DeployRequest,
+  FunctionDeletion,
   FunctionList,
   FunctionView,
   ReadyView,
+  ResetView,
+  RollbackRequest,
+  RollbackView,
   RuntimesView,
+  SystemView,
+  VersionDeletion,
   VersionList
 } from "./Management.ts"
 import { Problem } from "./Problem.ts"
@@ -48,13 +54,23 @@ const schemas: ReadonlyArray<readonly [name: string, title: string, schema: Sche
   ["http-register-function-request", "POST /api/functions: what is asked", RegisterFunction],
   ["http-deploy-request", "POST /api/functions/{name}/deploy: what is asked", DeployRequest],
   ["http-deployment", "A deployment", DeploymentView],
+  ["http-reset", "A reset", ResetView],
+  ["http-rollback-request", "POST /api/functions/{name}/rollback: what is asked", RollbackRequest],
+  ["http-rollback", "A roll-back", RollbackView],
+  ["http-function-deletion", "DELETE /api/functions/{name}: what is answered", FunctionDeletion],
+  [
+    "http-version-deletion",
+    "DELETE /api/functions/{name}/versions/{version}: what is answered",
+    VersionDeletion
+  ],
   ["http-function", "A function", FunctionView],
   ["http-function-list", "GET /api/functions: what is answered", FunctionList],
   ["http-version-list", "GET /api/functions/{name}/versions: what is answered", VersionList],
   ["http-runtimes", "The runtimes of a server", RuntimesView],
   ["http-ready", "GET /ready: what is answered", ReadyView],
   ["log-line", "A line of a log file that a function or the server said", LogFileLine],
-  ["log-record", "A line of a log file that tells what became of an invocation", LogFileRecord]
+  ["log-record", "A line of a log file that tells what became of an invocation", LogFileRecord],
+  ["http-system", "GET /api/system: what is answered", SystemView]
 ]
 
 type Json = null | boolean | number | string | ReadonlyArray<Json> | { readonly [key: string]: Json }

@@ -37,7 +37,7 @@ describe("an invocation's one outcome (R-1)", () => {
       outcome: "ok",
       status: 201,
       code: null,
-      coldStart: true,
+      coldStart: { cause: "first", waitMs: 0, spare: false, spawnMs: 2, loadMs: 3 },
       executionMs: 7,
       logLinesCut: 0
     })

@@ -11,12 +11,14 @@ import {
   ServiceStopping,
   WorkerCrashed
 } from "../domain/Errors.ts"
+import { endingOf } from "../domain/EndCause.ts"
 import type { FunctionId } from "../domain/Ids.ts"
 import type { Invocation, InvocationResult, Outcome, Target } from "../domain/Invocation.ts"
 import { MonotonicClock } from "../domain/MonotonicClock.ts"
 import { type InvocationRecord, LogPipeline } from "../logs/LogPipeline.ts"
 import { FifoQueue } from "../domain/FifoQueue.ts"
-import type { UseOutcome, WorkerPool } from "../pool/WorkerPool.ts"
+import type { UseOutcome } from "../pool/UseOutcome.ts"
+import type { WorkerPool } from "../pool/WorkerPool.ts"
 import { WorkerPools } from "../pool/WorkerPools.ts"
 import { describe } from "../protocol/ErrorTable.ts"
 import type { ResponsePayload } from "../protocol/worker/Wire.ts"
@@ -94,7 +96,8 @@ const make = Effect.gen(function* () {
       status: failed ? null : outcome.result.status,
       code: failed && !cancelled ? describe(outcome.error).code : null,
       detail: failed && !cancelled ? outcome.error.message : null,
-      coldStart: use?.coldStart ?? false,
+      ending: failed ? endingOf(outcome.error) : null,
+      coldStart: use?.coldStart ?? null,
       queueMs: (started ? entry.startedAt : now) - entry.admittedAt,
       executionMs: started ? now - entry.startedAt : 0,
       logLinesCut: linesCut
@@ -204,7 +207,7 @@ const make = Effect.gen(function* () {
     status: payload.status,
     headers: payload.headers,
     body,
-    coldStart: entry.use?.coldStart ?? false,
+    coldStart: entry.use?.coldStart != null,
     executionMs: clock.now() - entry.startedAt,
     queueMs: entry.startedAt - entry.admittedAt
   })

@@ -9,6 +9,7 @@ import {
   type PayloadTooLarge
 } from "../domain/Errors.ts"
 import type { VersionRecord } from "../domain/FunctionSpec.ts"
+import { FaultPoint } from "../domain/FaultPoint.ts"
 import { FunctionId, VersionLabel } from "../domain/Ids.ts"
 import type { DeployRequest } from "../protocol/Management.ts"
 import { bundlePath, versionFolder } from "./BundlePath.ts"
@@ -26,12 +27,15 @@ export interface BundleKey {
 /** `adopted`: the bundle lay in its place before the deployment began, and stays there when that is undone. */
 export type Provenance = "saved" | "adopted"
 
+/** What has been begun with a bundle: to put it in its place for a deployment, or to take a version's away for good. */
+export type Pending = Provenance | "leaving"
+
 /**
  * The code of all versions: `{bundlesDir}/{function_id}/{version}/bundle.js`, with its source map beside it.
  *
- * A version folder appears in one step, complete. While its deployment is not yet committed, a marker in
- * `{bundlesDir}/.pending` names it: after a crash, what is pending is completed or undone (R-9), and nothing else is
- * touched, so that a bundle which somebody put there by hand is safe.
+ * A version folder appears in one step, complete, and goes in one step. While its deployment is not yet committed, or its
+ * deletion not yet complete, a marker in `{bundlesDir}/.pending` names it: after a crash, what is pending is completed or
+ * undone (R-9), and nothing else is touched, so that a bundle which somebody put there by hand is safe.
  */
 export class BundleStore extends Context.Tag("BundleStore")<
   BundleStore,
@@ -49,11 +53,12 @@ export class BundleStore extends Context.Tag("BundleStore")<
     readonly settle: (key: BundleKey) => Effect.Effect<void, StorageFailed>
     /** The deployment is off: takes a saved bundle away, with everything in its folder, and lets go of an adopted one. */
     readonly undo: (key: BundleKey, provenance: Provenance) => Effect.Effect<void, StorageFailed>
-    /** What a crash left between `save` and `settle`. */
-    readonly pending: Effect.Effect<
-      ReadonlyArray<BundleKey & { readonly provenance: Provenance }>,
-      StorageFailed
-    >
+    /** Marks a version's bundle as one that goes when the deletion of its version is committed: then by `remove`. */
+    readonly condemn: (key: BundleKey) => Effect.Effect<void, StorageFailed>
+    /** Takes a bundle away for good, with everything in its folder. Nothing is done where there is none. */
+    readonly remove: (key: BundleKey) => Effect.Effect<void, StorageFailed>
+    /** What a crash left between `save` or `condemn` and their end. */
+    readonly pending: Effect.Effect<ReadonlyArray<BundleKey & { readonly state: Pending }>, StorageFailed>
     /** Whether the stored file still has the content that it was stored with. Reads all of it. */
     readonly isIntact: (version: VersionRecord) => Effect.Effect<boolean, StorageFailed>
     /** Whether a file of the right size is there. Cheap: for every function at start-up. */
@@ -80,6 +85,7 @@ const make = Effect.gen(function* () {
   const config = yield* ServerConfig
   // Asked for because of its lock: what is swept here belongs to no other server.
   yield* DataFolder
+  const reached = yield* FaultPoint
   const root = config.bundlesDir
   const workspace = join(root, ".incoming")
   const markers = join(root, ".pending")
@@ -121,24 +127,26 @@ const make = Effect.gen(function* () {
   }
 
   const take = async (key: BundleKey) => {
-    await removeFolder(join(root, versionFolder(key.functionId, key.version)), workspace)
+    await removeFolder(join(root, versionFolder(key.functionId, key.version)), workspace, reached)
+    reached("removal:done")
     await rm(markerOf(key), { force: true })
+    reached("marker:removed")
   }
 
   const save = (key: BundleKey, bundle: Bundle) =>
     storing("store the bundle", async (): Promise<Provenance> => {
       await refuseLinks("store the bundle", key)
       if (await adopt(join(root, bundlePath(key.functionId, key.version)), bundle)) {
-        await placeMarker(markerOf(key), "adopted")
+        await placeMarker(markerOf(key), "adopted", reached)
         return "adopted"
       }
-      await placeMarker(markerOf(key), "saved")
+      await placeMarker(markerOf(key), "saved", reached)
       const files = {
         "bundle.js": bundle.bytes,
         ...(bundle.sourceMap === null ? {} : { "bundle.js.map": bundle.sourceMap })
       }
       try {
-        await placeFolder(join(root, versionFolder(key.functionId, key.version)), files, workspace)
+        await placeFolder(join(root, versionFolder(key.functionId, key.version)), files, workspace, reached)
       } catch (cause) {
         // What cannot be cleared up now is still pending, and is undone at the next start.
         await take(key).catch(() => undefined)
@@ -148,13 +156,17 @@ const make = Effect.gen(function* () {
     })
 
   const pending = storing("look for unfinished deployments", async () => {
-    const found: Array<BundleKey & { readonly provenance: Provenance }> = []
+    const found: Array<BundleKey & { readonly state: Pending }> = []
     for (const name of await readdir(markers)) {
       const [functionId, version, ...rest] = name.split("@")
       if (!Schema.is(FunctionId)(functionId) || !Schema.is(VersionLabel)(version) || rest.length > 0) continue
       // A marker that the crash left empty was being written: nothing had been stored yet.
       const content = await readFile(join(markers, name), "utf8")
-      found.push({ functionId, version, provenance: content === "saved" ? "saved" : "adopted" })
+      found.push({
+        functionId,
+        version,
+        state: content === "saved" || content === "leaving" ? content : "adopted"
+      })
     }
     return found
   })
@@ -162,12 +174,27 @@ const make = Effect.gen(function* () {
   return BundleStore.of({
     read: (request) => readBundle(request, config.maxBundleBytes),
     save,
-    settle: (key) => storing("settle the bundle", () => rm(markerOf(key), { force: true })),
+    settle: (key) =>
+      storing("settle the bundle", async () => {
+        await rm(markerOf(key), { force: true })
+        reached("marker:removed")
+      }),
     undo: (key, provenance) =>
       storing("take the bundle back", async () => {
         await refuseLinks("take the bundle back", key)
-        if (provenance === "saved") await take(key)
-        else await rm(markerOf(key), { force: true })
+        if (provenance === "saved") return await take(key)
+        await rm(markerOf(key), { force: true })
+        reached("marker:removed")
+      }),
+    condemn: (key) =>
+      storing("mark the bundle", async () => {
+        await refuseLinks("mark the bundle", key)
+        await placeMarker(markerOf(key), "leaving", reached)
+      }),
+    remove: (key) =>
+      storing("remove the bundle", async () => {
+        await refuseLinks("remove the bundle", key)
+        await take(key)
       }),
     pending,
     isIntact: ({ bundle_path, sha256, size_bytes }) =>

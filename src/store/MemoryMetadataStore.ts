@@ -17,7 +17,7 @@ import {
 } from "../domain/Ids.ts"
 import { registrationDifferences } from "../domain/registrationDifferences.ts"
 import { bundlePath } from "./BundlePath.ts"
-import { MetadataStore, nameTaken, versionTaken, type NewVersion } from "./MetadataStore.ts"
+import { MetadataStore, nameTaken, versionInForce, versionTaken, type NewVersion } from "./MetadataStore.ts"
 
 const timestamp = Effect.map(Clock.currentTimeMillis, (millis) => new Date(millis).toISOString())
 
@@ -98,11 +98,15 @@ const make = Effect.map(ServerConfig, ({ bundlesDir }) => {
       const version = versions.get(versionId)
       if (version === undefined || deployments.some(({ version_id }) => version_id === versionId)) return
       versions.delete(versionId)
-      const found = functions.get(version.function_id)
-      if (found?.status === "built" && versionsOf(found.id).length === 0) {
-        change(found, { status: "registered", updated_at: at })
-      }
+      unbuild(version.function_id, at)
     })
+
+  const unbuild = (functionId: FunctionId, at: string) => {
+    const found = functions.get(functionId)
+    if (found?.status === "built" && versionsOf(found.id).length === 0) {
+      change(found, { status: "registered", updated_at: at })
+    }
+  }
 
   const activate = (functionId: FunctionId, versionId: VersionId) =>
     Effect.gen(function* () {
@@ -112,9 +116,7 @@ const make = Effect.map(ServerConfig, ({ bundlesDir }) => {
         return yield* new VersionNotFound({ function: found.name, version: versionId })
       }
       const at = yield* timestamp
-      deployments.forEach((other, index) => {
-        if (other.function_id === functionId) deployments[index] = { ...other, status: "superseded" }
-      })
+      supersede(functionId)
       const deployment: DeploymentRecord = {
         id: newDeploymentId(),
         function_id: functionId,
@@ -133,6 +135,40 @@ const make = Effect.map(ServerConfig, ({ bundlesDir }) => {
       return deployment
     })
 
+  const supersede = (functionId: FunctionId) =>
+    deployments.forEach((other, index) => {
+      if (other.function_id === functionId) deployments[index] = { ...other, status: "superseded" }
+    })
+
+  const versionBefore = (functionId: FunctionId) => {
+    const active = functions.get(functionId)?.active_version_id
+    const before = deployments.findLast(
+      (one) => one.function_id === functionId && one.version_id !== active && versions.has(one.version_id)
+    )
+    return Option.fromNullable(before === undefined ? null : versions.get(before.version_id))
+  }
+
+  const deleteFunction = (functionId: FunctionId) =>
+    Effect.gen(function* () {
+      const found = yield* find(functionId)
+      const at = yield* timestamp
+      supersede(functionId)
+      change(found, { status: "deleted", env: {}, updated_at: at })
+    })
+
+  const deleteVersion = (functionId: FunctionId, versionId: VersionId) =>
+    Effect.gen(function* () {
+      const found = yield* find(functionId)
+      const version = versions.get(versionId)
+      if (version?.function_id !== functionId) {
+        return yield* new VersionNotFound({ function: found.name, version: versionId })
+      }
+      if (found.active_version_id === versionId) return yield* versionInForce(found, version)
+      versions.delete(versionId)
+      deployments.splice(0, Infinity, ...deployments.filter((one) => one.version_id !== versionId))
+      unbuild(functionId, yield* timestamp)
+    })
+
   return MetadataStore.of({
     registerFunction,
     findFunction: (nameOrId) => Effect.suspend(() => find(nameOrId)),
@@ -147,6 +183,9 @@ const make = Effect.map(ServerConfig, ({ bundlesDir }) => {
     wasDeployed: (versionId) =>
       Effect.sync(() => deployments.some(({ version_id }) => version_id === versionId)),
     activate,
+    versionBefore: (functionId) => Effect.sync(() => versionBefore(functionId)),
+    deleteFunction,
+    deleteVersion,
     listDeployments: (functionId) =>
       Effect.sync(() => deployments.filter(({ function_id }) => function_id === functionId)),
     listDeployed: Effect.sync(() =>

@@ -85,6 +85,20 @@ export class MetadataStore extends Context.Tag("MetadataStore")<
       functionId: FunctionId,
       versionId: VersionId
     ) => Effect.Effect<DeploymentRecord, FunctionNotFound | VersionNotFound | StorageFailed>
+    /** The version that was in force before the one that is, of those that are still there; none where none was. */
+    readonly versionBefore: (
+      functionId: FunctionId
+    ) => Effect.Effect<Option.Option<VersionRecord>, StorageFailed>
+    /**
+     * The commit point of a deletion: the function is `deleted`, its name free and no version of it in force; its versions and
+     * deployments stay for the record. Its environment goes: nobody can reach it any more, and values may be secrets.
+     */
+    readonly deleteFunction: (functionId: FunctionId) => Effect.Effect<void, FunctionNotFound | StorageFailed>
+    /** Forgets a version with its deployments; the one in force is refused. Its label is free then. */
+    readonly deleteVersion: (
+      functionId: FunctionId,
+      versionId: VersionId
+    ) => Effect.Effect<void, FunctionNotFound | InvalidRequest | VersionNotFound | StorageFailed>
     /** From the oldest to the newest. */
     readonly listDeployments: (
       functionId: FunctionId
@@ -116,6 +130,17 @@ export const nameTaken = (
     ]
   })
 }
+
+export const versionInForce = ({ name }: FunctionRecord, { version }: VersionRecord): InvalidRequest =>
+  new InvalidRequest({
+    violations: [
+      {
+        field: "version",
+        value: version,
+        message: `is in force; put another version of ${name} in force first (bunbase fn rollback ${name}), or delete the function`
+      }
+    ]
+  })
 
 export const versionTaken = (existing: VersionRecord, sha256: string): DeploymentFailed =>
   new DeploymentFailed({

@@ -4,6 +4,7 @@ import { Clock, Effect, Layer, Option } from "effect"
 import { resolve } from "node:path"
 import { ServerConfig } from "../config/ServerConfig.ts"
 import { FunctionNotFound, StorageFailed, VersionNotFound } from "../domain/Errors.ts"
+import { FaultPoint } from "../domain/FaultPoint.ts"
 import type { RegisterFunction } from "../domain/FunctionSpec.ts"
 import {
   isFunctionId,
@@ -27,7 +28,7 @@ import {
   functionRecords,
   versionRecords
 } from "./metadataRows.ts"
-import { MetadataStore, nameTaken, versionTaken, type NewVersion } from "./MetadataStore.ts"
+import { MetadataStore, nameTaken, versionInForce, versionTaken, type NewVersion } from "./MetadataStore.ts"
 import { openDatabase } from "./SqliteDatabase.ts"
 import { describeFault } from "./StorageFault.ts"
 
@@ -47,6 +48,7 @@ const make = Effect.gen(function* () {
   const { bundlesDir, metadataDb } = yield* ServerConfig
   // Asked for because of its lock: no other server has this database open.
   yield* DataFolder
+  const reached = yield* FaultPoint
   const { patiently, sql, transact } = yield* openDatabase(metadataDb, metadataMigrations)
 
   const read = <A, E>(operation: string, body: Effect.Effect<A, E>) => naming(operation)(patiently(body))
@@ -104,6 +106,8 @@ const make = Effect.gen(function* () {
         max_workers: input.max_workers ?? null,
         concurrency: input.concurrency ?? null,
         idle_timeout_seconds: input.idle_timeout_seconds ?? null,
+        max_worker_invocations: input.max_worker_invocations ?? null,
+        max_worker_age_seconds: input.max_worker_age_seconds ?? null,
         expose_errors: input.expose_errors === undefined ? null : Number(input.expose_errors),
         isolation: input.isolation ?? null,
         snapshot: input.snapshot === undefined ? null : Number(input.snapshot),
@@ -113,10 +117,12 @@ const make = Effect.gen(function* () {
       yield* existing === undefined
         ? sql`INSERT INTO functions ${sql.insert({ id, name: input.name, status: "registered", created_at: at, ...settings })}`
         : sql`UPDATE functions SET ${sql.update(settings)} WHERE id = ${id}`
+      reached("register:function-written")
       yield* sql`DELETE FROM function_env WHERE function_id = ${id}`
       for (const [key, value] of Object.entries(input.env)) {
         yield* sql`INSERT INTO function_env ${sql.insert({ function_id: id, key, value, is_secret: 0 })}`
       }
+      reached("register:environment-written")
       return yield* Effect.catchTag(requireFunction(id), "FunctionNotFound", Effect.die)
     })
 
@@ -140,6 +146,7 @@ const make = Effect.gen(function* () {
         sha256,
         created_at: at
       })}`
+      reached("deploy:version-written")
       yield* sql`UPDATE functions SET status = 'built', updated_at = ${at}
         WHERE id = ${functionId} AND status = 'registered'`
       const [record] = yield* versionsWhere(sameLabel)
@@ -155,11 +162,14 @@ const make = Effect.gen(function* () {
         AND NOT EXISTS (SELECT 1 FROM function_deployments d WHERE d.version_id = ${versionId})
         RETURNING function_id`.values
       const functionId = removed[0]?.[0]
-      if (functionId === undefined) return
-      yield* sql`UPDATE functions SET status = 'registered', updated_at = ${at}
-        WHERE id = ${functionId} AND status = 'built'
-        AND NOT EXISTS (SELECT 1 FROM function_versions v WHERE v.function_id = ${functionId})`
+      if (functionId !== undefined) yield* unbuild(String(functionId), at)
     })
+
+  /** A function of which no version is left is `registered` again. */
+  const unbuild = (functionId: string, at: string) =>
+    sql`UPDATE functions SET status = 'registered', updated_at = ${at}
+      WHERE id = ${functionId} AND status = 'built'
+      AND NOT EXISTS (SELECT 1 FROM function_versions v WHERE v.function_id = ${functionId})`
 
   const activate = (functionId: FunctionId, versionId: VersionId) =>
     Effect.gen(function* () {
@@ -172,6 +182,7 @@ const make = Effect.gen(function* () {
       const at = yield* timestamp
       yield* sql`UPDATE function_deployments SET status = 'superseded'
         WHERE function_id = ${functionId} AND status = 'deployed'`
+      reached("switch:deployment-superseded")
       yield* sql`INSERT INTO function_deployments ${sql.insert({
         id,
         function_id: functionId,
@@ -179,6 +190,7 @@ const make = Effect.gen(function* () {
         status: "deployed",
         created_at: at
       })}`
+      reached("switch:deployment-written")
       yield* sql`UPDATE functions SET status = 'deployed', active_version_id = ${versionId}, updated_at = ${at}
         WHERE id = ${functionId}`
       return {
@@ -189,6 +201,38 @@ const make = Effect.gen(function* () {
         status: "deployed" as const,
         created_at: at
       }
+    })
+
+  const versionBefore = (functionId: FunctionId) =>
+    versionsWhere(sql`v.id = (
+      SELECT d.version_id FROM function_deployments d JOIN functions f ON f.id = d.function_id
+      WHERE d.function_id = ${functionId} AND d.version_id <> f.active_version_id
+      ORDER BY d.rowid DESC LIMIT 1)`)
+
+  const deleteFunction = (functionId: FunctionId) =>
+    Effect.gen(function* () {
+      yield* requireFunction(functionId)
+      const at = yield* timestamp
+      yield* sql`UPDATE function_deployments SET status = 'superseded'
+        WHERE function_id = ${functionId} AND status = 'deployed'`
+      reached("delete:deployment-superseded")
+      yield* sql`DELETE FROM function_env WHERE function_id = ${functionId}`
+      reached("delete:environment-removed")
+      yield* sql`UPDATE functions SET status = 'deleted', updated_at = ${at} WHERE id = ${functionId}`
+    })
+
+  const deleteVersion = (functionId: FunctionId, versionId: VersionId) =>
+    Effect.gen(function* () {
+      const found = yield* requireFunction(functionId)
+      const [version] = yield* versionsWhere(sql`v.id = ${versionId} AND v.function_id = ${functionId}`)
+      if (version === undefined) {
+        return yield* new VersionNotFound({ function: found.name, version: versionId })
+      }
+      if (found.active_version_id === versionId) return yield* versionInForce(found, version)
+      yield* sql`DELETE FROM function_deployments WHERE version_id = ${versionId}`
+      reached("delete-version:deployments-removed")
+      yield* sql`DELETE FROM function_versions WHERE id = ${versionId}`
+      yield* unbuild(functionId, yield* timestamp)
     })
 
   const listDeployed = Effect.gen(function* () {
@@ -227,6 +271,14 @@ const make = Effect.gen(function* () {
         )
       ),
     activate: (functionId, versionId) => write("activate the version", activate(functionId, versionId)),
+    versionBefore: (functionId) =>
+      read(
+        "read the deployments",
+        Effect.map(versionBefore(functionId), ([found]) => Option.fromNullable(found))
+      ),
+    deleteFunction: (functionId) => write("delete the function", deleteFunction(functionId)),
+    deleteVersion: (functionId, versionId) =>
+      write("delete the version", deleteVersion(functionId, versionId)),
     listDeployments: (functionId) =>
       read(
         "read the deployments",

@@ -5,6 +5,7 @@ import type { SqlError } from "@effect/sql/SqlError"
 import { SqliteClient } from "@effect/sql-sqlite-bun"
 import { Effect, Exit, Schedule, type Scope } from "effect"
 import { closeSync, openSync } from "node:fs"
+import { FaultPoint, type Reached } from "../domain/FaultPoint.ts"
 import { DataFolderUnusable, unusable } from "./DataFolder.ts"
 import { faultCode } from "./StorageFault.ts"
 
@@ -54,7 +55,7 @@ export const openDatabase = (
       })
     }
     yield* migrate(path, migrations).pipe(Effect.provideService(SqlClient.SqlClient, sql))
-    return { sql, transact: transact(sql), patiently }
+    return { sql, transact: transact(sql, yield* FaultPoint), patiently }
   }).pipe(
     Effect.provide(Reactivity.layer),
     Effect.catchTag("SqlError", (error) => Effect.fail(unusable(path, error))),
@@ -102,17 +103,20 @@ const migrate = (
  * then writes can be refused in its middle.
  */
 const transact =
-  (sql: SqlClient.SqlClient) =>
+  (sql: SqlClient.SqlClient, reached: Reached) =>
   <A, E>(body: Effect.Effect<A, E>): Effect.Effect<A, E | SqlError> =>
     Effect.gen(function* () {
       const connection = yield* sql.reserve
       const run = (statement: string) => connection.executeUnprepared(statement, [], undefined)
       yield* run("BEGIN IMMEDIATE")
+      reached("transaction:begun")
       const exit = yield* body.pipe(
         Effect.provideService(SqlClient.TransactionConnection, [connection, 0]),
+        Effect.tap(() => reached("transaction:written")),
         Effect.zipLeft(run("COMMIT")),
         Effect.exit
       )
+      if (Exit.isSuccess(exit)) reached("transaction:committed")
       // After some failures (a full disk) SQLite has rolled back already and refuses to do it again.
       if (Exit.isFailure(exit)) yield* Effect.ignore(run("ROLLBACK"))
       return yield* exit

@@ -74,5 +74,13 @@ export const metadataMigrations: ReadonlyArray<Migration> = [
       `ALTER TABLE functions ADD COLUMN isolation TEXT CHECK (isolation IN ('worker', 'invocation'))`,
       `ALTER TABLE functions ADD COLUMN snapshot INTEGER CHECK (snapshot IN (0, 1))`
     )
+  ],
+  [
+    3,
+    "recycling",
+    statements(
+      `ALTER TABLE functions ADD COLUMN max_worker_invocations INTEGER`,
+      `ALTER TABLE functions ADD COLUMN max_worker_age_seconds REAL`
+    )
   ]
 ]

@@ -24,12 +24,13 @@ export const faultOf = (end: ForkedEnd | null, memoryMb: number, killed: boolean
   if (end === null) return { kind: "signal", reason: "was ended along with its fork server" }
   if (end.signal === null) {
     const kind = end.code === MEMORY_EXIT_CODE ? "memory" : "exit"
-    return { kind, reason: `exited with code ${end.code ?? 0}` }
+    return { kind, reason: `exited with code ${end.code ?? 0}`, exitCode: end.code ?? 0 }
   }
   const atLimit = end.maxRssKb !== null && end.maxRssKb >= memoryMb * 1024 * MEMORY_SHARE
   return {
     kind: !killed && atLimit && MEMORY_SIGNALS.has(end.signal) ? "memory" : "signal",
-    reason: `was ended by ${end.signal}`
+    reason: `was ended by ${end.signal}`,
+    signal: end.signal
   }
 }
 

@@ -11,6 +11,12 @@ export interface RuntimeCommand {
   readonly command: (target: Target) => ReadonlyArray<string>
   /** For a program that loads nothing by itself: the bundle that it is told to load once it runs. */
   readonly load?: (target: Target) => LoadPayload
+  /** How a process is started before anybody wants it, to be told what to load by whoever takes it; without it there is none. */
+  readonly spare?: {
+    readonly command: ReadonlyArray<string>
+    /** Whether such a process can become a worker of the target that does not differ from one started for it. */
+    readonly fits: (target: Target) => boolean
+  }
   /** The environment of the process, where it is not the usual one; `folder` is its working directory. */
   readonly environment?: (target: Target, folder: string) => Record<string, string>
   /**

@@ -1,3 +1,4 @@
+import type { MemoryReading } from "../domain/MemoryReading.ts"
 import type { ErrorPayload, ResponsePayload } from "../protocol/worker/Wire.ts"
 
 /** Why a worker can no longer be trusted with anything. */
@@ -6,6 +7,10 @@ export interface WorkerFault {
   readonly kind: "protocol" | "exit" | "signal" | "memory"
   /** For people: what happened, e.g. `exited with code 3`, `answered an id that was not asked`. */
   readonly reason: string
+  readonly exitCode?: number
+  readonly signal?: string
+  /** `memory`: what it had, where that was measured. */
+  readonly memory?: MemoryReading
 }
 
 /** How one invocation ended on its worker. */

@@ -1,11 +1,13 @@
 import { Deferred, Duration, Effect, type Scope } from "effect"
 import { existsSync } from "node:fs"
+import type { StartTimes } from "../domain/ColdStart.ts"
 import { DeploymentFailed } from "../domain/Errors.ts"
 import type { WorkerId } from "../domain/Ids.ts"
 import type { Target } from "../domain/Invocation.ts"
 import type { MonotonicClock } from "../domain/MonotonicClock.ts"
 import type { LogEntry, LogPipeline } from "../logs/LogPipeline.ts"
 import type { ErrorPayload, LoadPayload, LogPayload, ReadyPayload } from "../protocol/worker/Wire.ts"
+import type { HeldMemory } from "./memory/MemoryLimits.ts"
 import { HostCalls } from "./HostCalls.ts"
 import type { FetchRules } from "./HostFetch.ts"
 import { readiness } from "./readiness.ts"
@@ -25,6 +27,8 @@ export interface WorkerBody {
   readonly pid: () => number
   /** Its wire where that is open already; what is written to it goes out at once. */
   readonly transport?: SocketTransport | null
+  /** What holds it to its memory; null where nothing does, or its own program. */
+  readonly memory?: HeldMemory | null
   /** Takes its wire into use. */
   readonly open: (transport: SocketTransport, events: TransportEvents) => Promise<void>
   /** What it is told to load as soon as its wire is open; null: it loads by itself. */
@@ -123,6 +127,15 @@ export const loadFailure = (error: ErrorPayload, { bundlePath }: Target): Deploy
   })
 }
 
+/** Code that needs more memory than it may have would do so again: that is the deployment's failure. */
+const startFailure = (fault: WorkerFault, target: Target): StartFailure =>
+  fault.kind === "memory"
+    ? new DeploymentFailed({
+        stage: "start",
+        reason: `memory_mb (${target.limits.memory_mb}) is too small for this code: it needed more before it was ready; give the function more memory, or load less at the top level`
+      })
+    : new WorkerStartFailed({ kind: "exit", reason: `the worker ${fault.reason} before it was ready` })
+
 /**
  * One worker from the acquisition of its process to its end (WP). Resolves when it is ready; its end belongs to the scope.
  * `begun` is called with the session and the log as soon as the process is there.
@@ -139,19 +152,17 @@ export const converse = <B extends WorkerBody>(
     const ended = yield* Deferred.make<WorkerFault>()
     const write = workerLog(target, id, options.log)
 
+    const began = options.clock.now()
     let session: WorkerSession | null = null
     const body = yield* Effect.acquireRelease(acquire, (acquired) =>
       Effect.suspend(() => terminate(acquired, session, options.killGrace))
     )
+    /** When its process ran, as far as it lets us know. */
+    let ran = options.clock.now()
     const kill = (): void => body.signal("SIGKILL")
     const fail = (fault: WorkerFault): void => {
       Deferred.unsafeDone(ended, Effect.succeed(fault))
-      Deferred.unsafeDone(
-        ready,
-        Effect.fail(
-          new WorkerStartFailed({ kind: "exit", reason: `the worker ${fault.reason} before it was ready` })
-        )
-      )
+      Deferred.unsafeDone(ready, Effect.fail(startFailure(fault, target)))
     }
 
     let wireClosed = false
@@ -164,6 +175,7 @@ export const converse = <B extends WorkerBody>(
       ).pipe(Effect.andThen(Effect.sync(() => transport.close())))
     )
     const booted = (payload: ReadyPayload): void => {
+      if (body.load !== null) ran = options.clock.now()
       const fault = body.booted(payload)
       if (fault !== null) current.fail(fault)
     }
@@ -178,9 +190,12 @@ export const converse = <B extends WorkerBody>(
     const current: WorkerSession = new WorkerSession(
       transport,
       {
+        began: () => body.memory?.stir(),
         booted,
         ready: (payload) => {
           if (body.load === null) booted(payload)
+          // What it has taken while it loaded may not have been seen yet: its end will say so, and it never was ready.
+          if (body.memory?.exceeds() === true) return
           Deferred.unsafeDone(ready, readiness(payload, target))
         },
         loadFailed: (error) => Deferred.unsafeDone(ready, Effect.fail(loadFailure(error, target))),
@@ -196,6 +211,9 @@ export const converse = <B extends WorkerBody>(
       options.clock
     )
     session = current
+    let loading = true
+    body.memory?.occupiedWhile(() => loading || current.inFlight > 0)
+    body.memory?.limitTo(target.limits.memory_mb)
     begun(body, write)
     if (body.load !== null) current.load(body.load)
     yield* Effect.tryPromise({
@@ -243,5 +261,11 @@ export const converse = <B extends WorkerBody>(
       }),
       Effect.tapError(() => Effect.sync(kill))
     )
-    return { id, pid: body.pid(), session: current, multiplexes, ended: Deferred.await(ended), kill }
+    loading = false
+    const startup: StartTimes = {
+      spare: body.transport != null,
+      spawnMs: ran - began,
+      loadMs: options.clock.now() - ran
+    }
+    return { id, pid: body.pid(), session: current, multiplexes, startup, ended: Deferred.await(ended), kill }
   })

@@ -27,6 +27,8 @@ export interface Transport {
 
 /** What a session tells its owner. */
 export interface SessionEvents {
+  /** It had nothing to do, and was given something. */
+  readonly began?: () => void
   /** After `load`: the process runs, and loads the bundle. `ready` follows once it is loaded. */
   readonly booted?: (payload: ReadyPayload) => void
   readonly ready: (payload: ReadyPayload) => void
@@ -137,8 +139,10 @@ export class WorkerSession {
     this.#inFlight.set(id, { deadlineAt, settle, account })
     const line = encodeInvoke(id, invocation, budgetMs)
     // One that waits gets it now; one that has something to do gets what comes in one turn in one piece.
-    if (this.#inFlight.size === 1) this.#transport.write(line)
-    else this.#transport.gather(line)
+    if (this.#inFlight.size === 1) {
+      this.#transport.write(line)
+      this.#events.began?.()
+    } else this.#transport.gather(line)
     return id
   }
 

@@ -1,7 +1,10 @@
 import { Context, Data, type Effect, type Scope } from "effect"
+import type { StartTimes } from "../domain/ColdStart.ts"
 import type { DeploymentFailed } from "../domain/Errors.ts"
+import type { Runtime } from "../domain/FunctionSpec.ts"
 import type { WorkerId } from "../domain/Ids.ts"
 import type { Target } from "../domain/Invocation.ts"
+import type { MemoryLimitInForce } from "../domain/MemoryReading.ts"
 import type { WorkerFault } from "./WorkerAnswer.ts"
 import type { WorkerSession } from "./WorkerSession.ts"
 
@@ -25,6 +28,8 @@ export interface Worker {
   readonly session: WorkerSession
   /** Invocations that it can have in flight: 1 without the feature `concurrency`. */
   readonly multiplexes: boolean
+  /** What its start took. */
+  readonly startup: StartTimes
   /** The first of its end and its first fault. The session's invocations are settled before this resolves. */
   readonly ended: Effect.Effect<WorkerFault>
   /** Kills the process group at once. */
@@ -42,5 +47,9 @@ export class WorkerSpawner extends Context.Tag("WorkerSpawner")<
     readonly spawn: (target: Target, id: WorkerId) => Effect.Effect<Worker, StartFailure, Scope.Scope>
     /** The target's pool is gone: whatever was kept for starting its workers faster ends. */
     readonly forget?: (target: Target) => void
+    /** Processes that are started, of no function yet, and can be taken now. */
+    readonly spares?: () => Readonly<Record<Runtime, number>>
+    /** What holds workers to their memory whose runtime does not. */
+    readonly memoryLimit?: MemoryLimitInForce
   }
 >() {}

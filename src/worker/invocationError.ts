@@ -57,5 +57,13 @@ export const headlineOf = ({ message, stack = "" }: ErrorPayload): string => {
 /** The typed error of an invocation whose worker was lost. */
 export const fromFault = (fault: WorkerFault, target: Target): WorkerCrashed | MemoryLimitExceeded =>
   fault.kind === "memory"
-    ? new MemoryLimitExceeded({ limitMb: target.limits.memory_mb })
-    : new WorkerCrashed({ cause: fault.kind, reason: `it ${fault.reason}` })
+    ? new MemoryLimitExceeded({
+        limitMb: target.limits.memory_mb,
+        ...(fault.memory === undefined ? {} : { measured: fault.memory })
+      })
+    : new WorkerCrashed({
+        cause: fault.kind,
+        reason: `it ${fault.reason}`,
+        ...(fault.exitCode === undefined ? {} : { exitCode: fault.exitCode }),
+        ...(fault.signal === undefined ? {} : { signal: fault.signal })
+      })

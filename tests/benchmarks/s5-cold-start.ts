@@ -18,12 +18,14 @@ export const coldStart: Benchmark<"p50" | "p95"> = {
     const { effort, progress } = context
     await using subject = await context.startSubject()
     await using load = context.startLoad()
-    const target = await subject.deploy("cold", hello, { idle_timeout_seconds: IDLE_SECONDS })
+    await using withoutSpare = await context.startSubject(["--bun-spare-workers", "0"])
+    const settings = { idle_timeout_seconds: IDLE_SECONDS }
+    const target = await subject.deploy("cold", hello, settings)
     const perTurn = Math.ceil(effort.coldStarts / (2 * effort.rounds))
 
-    const coldRequests = async (from: Subject, to: LoadTarget): Promise<LoadReport> => {
+    const coldRequests = async (from: Subject, to: LoadTarget, count: number): Promise<LoadReport> => {
       const reports: Array<LoadReport> = []
-      for (let i = 0; i < perTurn; i += 1) {
+      for (let i = 0; i < count; i += 1) {
         await from.workersEnded("cold")
         reports.push(
           await load.run({
@@ -42,10 +44,17 @@ export const coldStart: Benchmark<"p50" | "p95"> = {
     const rounds = await interleave(
       effort.rounds,
       (side) =>
-        side === "ours" ? coldRequests(subject, target) : load.run({ _tag: "Spawn", times: perTurn }),
+        side === "ours"
+          ? coldRequests(subject, target, perTurn)
+          : load.run({ _tag: "Spawn", times: perTurn }),
       progress
     )
     const all = pooled(rounds)
+    const booted = await coldRequests(
+      withoutSpare,
+      await withoutSpare.deploy("cold", hello, settings),
+      effort.coldStarts
+    )
     const millis = (reports: ReadonlyArray<LoadReport>, share: number): number =>
       quantileMicros(reports, share) / 1000
 
@@ -58,7 +67,8 @@ export const coldStart: Benchmark<"p50" | "p95"> = {
       [
         `least ${millis(all.ours, 0).toFixed(1)} ms, most ${millis(all.ours, 1).toFixed(1)} ms`,
         "raw is a bare Bun process, spawn to first byte: " +
-          `p50 ${millis(all.raw, 0.5).toFixed(1)} ms, p95 ${millis(all.raw, 0.95).toFixed(1)} ms`
+          `p50 ${millis(all.raw, 0.5).toFixed(1)} ms, p95 ${millis(all.raw, 0.95).toFixed(1)} ms`,
+        `booted when called, without a spare process: p50 ${millis([booted], 0.5).toFixed(1)} ms, p95 ${millis([booted], 0.95).toFixed(1)} ms`
       ]
     )
   }

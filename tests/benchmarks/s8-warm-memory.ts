@@ -47,7 +47,8 @@ const megabytes = (bytes: ReadonlyArray<number>): number => median(bytes) / 1e6
 /** Memory of each of some warm workers that have all answered once, in bytes. */
 const warmMemoryOf = async (context: BenchmarkContext, runtime: Runtime): Promise<ReadonlyArray<number>> => {
   const { warmWorkers } = context.effort
-  await using subject = await context.startSubject()
+  // A spare process would be counted as a worker.
+  await using subject = await context.startSubject(["--bun-spare-workers", "0"])
   const target = await subject.deploy("warm", slowly(100), {
     runtime,
     warm_workers: warmWorkers,

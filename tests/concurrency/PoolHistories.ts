@@ -55,7 +55,8 @@ export const arbitraryLimits: fc.Arbitrary<PoolLimits> = fc
     warmWorkers: fc.integer({ min: 0, max: 3 }),
     concurrency: fc.integer({ min: 1, max: 4 }),
     idleTimeoutMs: fc.constantFrom(1, 50, 1_000, 300_000),
-    singleUse: fc.boolean()
+    mostInvocations: fc.constantFrom(1, 1, 3, Number.POSITIVE_INFINITY, Number.POSITIVE_INFINITY),
+    maxAgeMs: fc.constantFrom(40, 1_000, 300_000, Number.POSITIVE_INFINITY, Number.POSITIVE_INFINITY)
   })
   .map((limits) => ({ ...limits, warmWorkers: Math.min(limits.warmWorkers, limits.maxWorkers) }))
 
@@ -120,6 +121,40 @@ const happenings: ReadonlyArray<fc.Arbitrary<Happening>> = [
         if (due !== null && due <= world.now) world.step({ _tag: "Tick" })
       })
   ),
+  fc.integer({ min: 2, max: 12 }).map(
+    (times) =>
+      new Happening(`starts fail(${times})`, always, (world) => {
+        for (let i = 0; i < times; i += 1) {
+          const [worker] = world.ids(isStarting)
+          if (worker !== undefined) world.step({ _tag: "StartFailed", worker })
+          world.tick()
+        }
+      })
+  ),
+  fc.integer({ min: 2, max: 22 }).map(
+    (times) =>
+      new Happening(`crashes(${times})`, always, (world) => {
+        for (let i = 0; i < times; i += 1) {
+          const [worker] = world.ids(isReady)
+          const [starting] = world.ids(isStarting)
+          if (worker !== undefined) world.step({ _tag: "WorkerLost", worker })
+          else if (starting !== undefined)
+            world.step({ _tag: "WorkerReady", worker: starting, concurrency: 4 })
+          else world.tick()
+        }
+      })
+  ),
+  fc.constantFrom(0.4, 0.6, 1, 1.2).map(
+    (share) =>
+      new Happening(
+        `ages(${share})`,
+        (world) => world.state.limits.maxAgeMs <= 300_000,
+        (world) => {
+          world.now += world.state.limits.maxAgeMs * share
+          world.step({ _tag: "Tick" })
+        }
+      )
+  ),
   fc.constant(new Happening("tick", always, (world) => world.tick())),
   fc.nat(8).map(
     (count) =>
@@ -135,6 +170,7 @@ const happenings: ReadonlyArray<fc.Arbitrary<Happening>> = [
         world.step({ _tag: "LimitsChanged", limits })
       })
   ),
+  fc.constant(new Happening("reset", always, (world) => void world.step({ _tag: "Reset" }))),
   fc.constant(new Happening("retire", always, (world) => void world.step({ _tag: "Retired" })))
 ]
 

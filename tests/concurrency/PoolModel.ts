@@ -32,6 +32,7 @@ export interface KnownWorker {
   /** Invocations that it was ever given. */
   served: number
   lastWorkAt: number
+  readyAt: number
 }
 
 /**
@@ -100,6 +101,8 @@ export class PoolWorld {
    * waits must be served within a bounded number of steps, and nothing may be left over.
    */
   comeToRest(): void {
+    // Workers that age would be replaced for ever.
+    this.step({ _tag: "LimitsChanged", limits: { ...this.state.limits, maxAgeMs: Number.POSITIVE_INFINITY } })
     for (let rounds = 0; ; rounds += 1) {
       holds(rounds < 2_000, "comes to rest", () => this.state)
       const [starting] = this.ids((worker) => worker.phase === "starting")
@@ -136,6 +139,7 @@ export class PoolWorld {
         const worker = this.#known(event.worker)
         worker.phase = "ready"
         worker.lastWorkAt = this.now
+        worker.readyAt = this.now
         this.#failedStarts = 0
         this.#startsAllowedFrom = Math.min(this.#startsAllowedFrom, this.now + crashWait(this.#crashes))
         return
@@ -146,7 +150,8 @@ export class PoolWorld {
         return this.#backOff()
       case "Leased": {
         const worker = this.#known(event.worker)
-        holds(!before.limits.singleUse || worker.served === 0, "nobody is used twice", () => event)
+        const isOpen = worker.served < before.limits.mostInvocations
+        holds(isOpen, "nobody is used beyond its life", () => event)
         worker.leases += 1
         worker.served += 1
         return
@@ -177,6 +182,11 @@ export class PoolWorld {
       case "Condemned":
         this.#known(event.worker).condemned = true
         return
+      case "Reset":
+        this.#failedStarts = 0
+        this.#crashes = 0
+        this.#startsAllowedFrom = Number.NEGATIVE_INFINITY
+        return
       case "Retired":
         this.retired = true
         return
@@ -191,8 +201,7 @@ export class PoolWorld {
   }
 
   #backOff(): void {
-    const start = this.#failedStarts === 0 ? 0 : Math.min(100 * 2 ** (this.#failedStarts - 1), 30_000)
-    const wait = Math.max(start, crashWait(this.#crashes))
+    const wait = Math.max(startWait(this.#failedStarts), crashWait(this.#crashes))
     if (wait > 0) this.#startsAllowedFrom = this.now + wait
   }
 
@@ -204,6 +213,7 @@ export class PoolWorld {
 
   #carryOut(event: PoolEvent, before: PoolState, step: Step): void {
     let idleStops = 0
+    let recycled = 0
     for (const action of step.actions) {
       switch (action._tag) {
         case "Start":
@@ -214,7 +224,8 @@ export class PoolWorld {
             condemned: false,
             leases: 0,
             served: 0,
-            lastWorkAt: this.now
+            lastWorkAt: this.now,
+            readyAt: this.now
           })
           break
         case "Stop": {
@@ -228,6 +239,10 @@ export class PoolWorld {
             const due = worker.lastWorkAt + idleTimeoutMs <= this.now
             holds(due, "idle workers get their whole time", () => action)
           }
+          if (action.why === "recycled" && event._tag === "Tick") {
+            recycled += 1
+            this.#checkAge(worker, before)
+          }
           worker.phase = "ending"
           worker.condemned = true
           break
@@ -236,10 +251,28 @@ export class PoolWorld {
           break
       }
     }
+    if (event._tag === "Tick") {
+      for (const slot of step.state.workers) {
+        const worker = this.workers.get(slot.id)
+        if (slot._tag !== "Draining" || worker === undefined || worker.condemned) continue
+        recycled += 1
+        this.#checkAge(worker, before)
+        worker.condemned = true
+      }
+    }
+    holds(recycled <= 1, "they are recycled one at a time", () => step.state)
     if (idleStops > 0) {
       const left = this.ids((worker) => this.#waits(worker)).length
       holds(left >= before.limits.warmWorkers, "the idle sweep keeps the warm workers", () => step.state)
     }
+  }
+
+  /** That it may be taken out for its age. */
+  #checkAge(worker: KnownWorker, before: PoolState): void {
+    const isOver = worker.readyAt + before.limits.maxAgeMs <= this.now
+    holds(isOver, "only who is old is recycled", () => worker)
+    const goes = before.workers.some((slot) => isLeaving(slot) && slot.why === "recycled")
+    holds(!goes, "they are recycled one at a time", () => before)
   }
 
   #check(event: PoolEvent, before: PoolState, step: Step): void {
@@ -279,7 +312,7 @@ export class PoolWorld {
       const open = slot._tag === "Ready" || slot._tag === "Starting"
       holds(open !== worker.condemned, "a condemned worker is out", () => [slot, worker])
       holds((slot._tag === "Starting") === (worker.phase === "starting"), "knows who is starting", () => slot)
-      const over = state.limits.singleUse && worker.served > 0 && worker.leases === 0
+      const over = worker.served >= state.limits.mostInvocations && worker.leases === 0
       holds(!over || worker.condemned, "who was used ends", () => [slot, worker])
     }
   }
@@ -292,13 +325,18 @@ export class PoolWorld {
     holds(state.workers.length <= most, "live workers ≤ max_workers", () => state)
     if (starts > 0) holds(state.workers.length <= maxWorkers, "live workers ≤ max_workers", () => state)
     const need = this.#need()
+    const successors = event._tag === "Tick" && this.#hasOld ? 1 : 0
+    const isTrial = starts === 0 || need.starting <= Math.max(this.#mostStarting(need), successors)
+    holds(isTrial || event._tag === "WorkersWanted", "one is tried before there are more", () => state)
     if (event._tag !== "WorkersWanted") {
       holds(starts === 0 || this.now >= this.#startsAllowedFrom, "the back-off is kept", () => ({
         now: this.now,
         startsAllowedFrom: this.#startsAllowedFrom,
         actions: step.actions
       }))
-      holds(starts === 0 || need.starting <= need.starts, "starts are shared", () => ({ need, state }))
+      // A successor starts before a warm worker that is too old goes.
+      const shared = starts === 0 || need.starting <= need.starts + successors
+      holds(shared, "starts are shared", () => ({ need, state }))
     } else if (starts > 0) {
       const live = need.ready + need.starting
       holds(need.starting <= need.starts || live <= event.count, "starts are shared", () => ({ need, state }))
@@ -306,7 +344,8 @@ export class PoolWorld {
     // Whoever waits has a worker under way unless there is a reason why not.
     if (event._tag === "Leased") return
     const blocked = this.now < this.#startsAllowedFrom || state.workers.length >= maxWorkers
-    const reached = blocked || need.starting >= need.starts || this.#silent(event, before)
+    const enough = need.starting >= Math.min(this.#mostStarting(need), need.starts)
+    const reached = blocked || enough || this.#silent(event, before)
     holds(reached, "what waits is started for", () => ({ need, state }))
   }
 
@@ -318,17 +357,20 @@ export class PoolWorld {
 
   /** Starts that demand and warm workers justify, by the model's own arithmetic. */
   #need(): { readonly starts: number; readonly starting: number; readonly ready: number } {
-    const { singleUse, warmWorkers } = this.state.limits
+    const { mostInvocations, warmWorkers } = this.state.limits
     const concurrency = this.#concurrency
     let room = 0
     let ready = 0
     let starting = 0
     for (const worker of this.workers.values()) {
-      if (worker.condemned || (singleUse && worker.served > 0)) continue
+      if (worker.condemned || worker.served >= mostInvocations) continue
       if (worker.phase === "starting") starting += 1
       else {
         ready += 1
-        room += Math.max(0, concurrency - worker.leases)
+        room += Math.max(
+          0,
+          Math.min(this.state.limits.concurrency - worker.leases, mostInvocations - worker.served)
+        )
       }
     }
     const forDemand = Math.ceil(Math.max(0, this.state.demand - room) / concurrency)
@@ -336,19 +378,32 @@ export class PoolWorld {
     return { starts: Math.max(forDemand, forWarmth), starting, ready }
   }
 
+  /** What a new worker takes. */
   get #concurrency(): number {
-    const { concurrency, singleUse } = this.state.limits
-    return singleUse ? 1 : concurrency
+    const { concurrency, mostInvocations } = this.state.limits
+    return Math.min(concurrency, mostInvocations)
+  }
+
+  /** Where it is unclear that a worker will do well, one is tried; in quarantine it has to have done so. */
+  #mostStarting({ ready }: { readonly ready: number }): number {
+    if (this.#failedStarts < 8 && this.#crashes >= 20) return ready > 0 ? 0 : 1
+    return this.#failedStarts > 0 || this.#crashes > 3 ? 1 : Number.POSITIVE_INFINITY
+  }
+
+  get #hasOld(): boolean {
+    const { maxAgeMs } = this.state.limits
+    return this.ids((worker) => this.#waits(worker) && worker.readyAt + maxAgeMs <= this.now).length > 0
   }
 
   /** Ready, and may get work, now or later. */
   #waits(worker: KnownWorker): boolean {
-    const isUsed = this.state.limits.singleUse && worker.served > 0
+    const isUsed = worker.served >= this.state.limits.mostInvocations
     return worker.phase === "ready" && !worker.condemned && !isUsed
   }
 
   #checkChoice(id: WorkerId | null): void {
-    const eligible = this.ids((worker) => this.#waits(worker) && worker.leases < this.#concurrency)
+    const { concurrency } = this.state.limits
+    const eligible = this.ids((worker) => this.#waits(worker) && worker.leases < concurrency)
     if (id === null) {
       holds(eligible.length === 0, "a worker with room is found", () => eligible)
       return
@@ -384,7 +439,8 @@ export class PoolWorld {
     }
     const need = this.#need()
     const mayStart = state.workers.length < state.limits.maxWorkers
-    if (need.starts > need.starting && mayStart && this.#startsAllowedFrom > this.now) {
+    const isMissing = need.starting < Math.min(this.#mostStarting(need), need.starts)
+    if (isMissing && mayStart && this.#startsAllowedFrom > this.now) {
       holds(next !== null && next <= this.#startsAllowedFrom, "the back-off ends", () => ({ next, state }))
     }
     const idle = [...this.workers.values()].filter((worker) => this.#waits(worker) && worker.leases === 0)
@@ -392,7 +448,30 @@ export class PoolWorld {
       const due = Math.min(...idle.map((worker) => worker.lastWorkAt)) + state.limits.idleTimeoutMs
       holds(next !== null && next <= due, "the idle time-out is watched", () => ({ next, due, state }))
     }
+    const { maxAgeMs } = state.limits
+    const ageing = [...this.workers.values()].filter((worker) => this.#waits(worker))
+    const isTheirTurn = !state.workers.some((slot) => slot._tag === "Starting" || isLeaving(slot))
+    if (!this.retired && maxAgeMs !== Number.POSITIVE_INFINITY && ageing.length > 0 && isTheirTurn) {
+      const old = Math.min(...ageing.map((worker) => worker.readyAt)) + maxAgeMs
+      const due = Math.max(old, this.#startsAllowedFrom)
+      holds(next !== null && next <= due, "age is watched", () => ({ next, due, state }))
+    }
   }
 }
 
-const crashWait = (crashes: number): number => (crashes <= 3 ? 0 : Math.min(50 * 2 ** (crashes - 4), 250))
+type Leaving = PoolStateModule.WorkerSlot & { readonly _tag: "Draining" | "Stopping" }
+
+const isLeaving = (slot: PoolStateModule.WorkerSlot): slot is Leaving =>
+  slot._tag === "Draining" || slot._tag === "Stopping"
+
+const quarantine = (beyond: number): number => Math.min(10_000 * 2 ** beyond, 300_000)
+
+const startWait = (failed: number): number => {
+  if (failed === 0) return 0
+  return failed < 8 ? 100 * 2 ** (failed - 1) : quarantine(failed - 8)
+}
+
+const crashWait = (crashes: number): number => {
+  if (crashes <= 3) return 0
+  return crashes < 20 ? Math.min(50 * 2 ** (crashes - 4), 250) : quarantine(crashes - 20)
+}

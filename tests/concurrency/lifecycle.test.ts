@@ -21,6 +21,7 @@ const lifecycleEvents: Readonly<Record<PoolState.PoolEvent["_tag"], LifecycleEve
   DemandChanged: "WorkerLeft",
   WorkersWanted: "WorkerLeft",
   // The settings of a function in force do not change; with other bounds other workers count as idle.
+  Reset: null,
   LimitsChanged: null
 }
 

@@ -36,7 +36,7 @@ const anyEvent: fc.Arbitrary<PoolState.PoolEvent> = fc.oneof(
     worker: someId,
     why: fc.constantFrom("late" as const, "memory" as const, "idle" as const)
   }),
-  fc.constantFrom({ _tag: "Tick" as const }, { _tag: "Retired" as const }),
+  fc.constantFrom({ _tag: "Tick" as const }, { _tag: "Retired" as const }, { _tag: "Reset" as const }),
   fc.record({ _tag: fc.constant("LimitsChanged" as const), limits: arbitraryLimits })
 )
 

@@ -19,7 +19,8 @@ const record = (n: number): InvocationRecord => ({
   status: 200,
   code: null,
   detail: null,
-  coldStart: false,
+  ending: null,
+  coldStart: null,
   queueMs: 0,
   executionMs: 1,
   logLinesCut: 0

@@ -27,7 +27,7 @@ export default () => new Response("")`
 describe("what a function leaves in its temp folder", () => {
   it("does not keep a failed start from being told, nor its place from being free again, when it is locked", async () => {
     // Root may remove what it likes: as root the server runs as nobody.
-    server = await startServer({ asNobody: true })
+    server = await startServer({ asNobody: true, flags: ["--bun-spare-workers", "0"] })
     await register(server, "locks", { max_workers: 1 })
     for (const version of ["v1", "v2", "v3"]) {
       const problem = await deployRefused(server, "locks", version, locksItsFolder)

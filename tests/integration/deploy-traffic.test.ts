@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest"
 import { deploy, deployRefused, getFunction, register, serve, until, versionsOf } from "../support/Api.ts"
 import type { Problem } from "../../src/protocol/Problem.ts"
 import { Gate } from "../support/Gate.ts"
-import { processesNaming } from "../support/Processes.ts"
+import { isAlive } from "../support/Processes.ts"
 import { startServer, type TestServer } from "../support/TestServer.ts"
 
 const answering = (text: string): string => `export default () => new Response(${JSON.stringify(text)})`
@@ -55,16 +55,18 @@ describe("deploy with traffic (R-7)", () => {
   }, 120_000)
 
   it("ends the workers of the version before", async () => {
-    await serve(server, "replaced", answering("old"))
-    await fetch(`${server.url}/functions/replaced`)
-    const { function_id: id } = await getFunction(server, "replaced")
-    expect(processesNaming(`${id}/v1/`).length).toBe(1)
-    await deploy(server, "replaced", "v2", answering("new"))
+    const itself = "export default () => new Response(String(process.pid))"
+    const worker = async (): Promise<number> =>
+      Number(await (await fetch(`${server.url}/functions/replaced`)).text())
+    await serve(server, "replaced", itself)
+    const old = await worker()
+    expect(isAlive(old)).toBe(true)
+    await deploy(server, "replaced", "v2", itself)
+    expect(await worker()).not.toBe(old)
     await until(
-      async () => processesNaming(`${id}/v1/`),
-      (left) => left.length === 0
+      () => Promise.resolve(isAlive(old)),
+      (lives) => !lives
     )
-    expect(processesNaming(`${id}/v2/`).length).toBe(1)
   })
 
   it("lets an old worker finish what it has", async () => {

@@ -182,6 +182,19 @@ describe("GET", () => {
     expect(await (await fetch("/api/functions/hello/versions")).json()).toStrictEqual({ versions: [version] })
   })
 
+  it("/api/system says what this server can do, and what holds workers to their memory", async () => {
+    const { fetch } = await start()
+    const response = await fetch("/api/system")
+    expect(response.status).toBe(200)
+    expect(response.headers.get("content-type")).toBe("application/json")
+    expect(await response.json()).toStrictEqual({
+      version: "1.0.0",
+      runtimes: { bun: { available: true }, "quickjs-ng": { available: false, reason: "not built" } },
+      memory_limits: { bun: { by: "cgroup", cgroup_version: 2 } },
+      spare_workers: { bun: 1 }
+    })
+  })
+
   it("/api/openapi.json is the document of this API", async () => {
     const { fetch } = await start()
     const response = await fetch("/api/openapi.json")

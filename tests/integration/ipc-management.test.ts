@@ -52,6 +52,27 @@ describe("management commands", () => {
     expect((await client.ask(6, Command.GET_FUNCTION, { function_id: "hello-world" })).payload).toEqual(
       functionView("hello-world")
     )
+    const gone = { function_id: target.functionId, name: "hello-world", status: "deleted" }
+    expect((await client.ask(9, Command.ROLLBACK_FUNCTION, { function_id: "hello-world" })).payload).toEqual({
+      ...deploymentView("hello-world", "v0"),
+      replaced: "v1"
+    })
+    const back = { function_id: "hello-world", version: "v7" }
+    expect((await client.ask(10, Command.ROLLBACK_FUNCTION, back)).payload).toMatchObject({ version: "v7" })
+    expect((await client.ask(11, Command.DELETE_VERSION, back)).payload).toEqual({ ...gone, version: "v7" })
+    expect((await client.ask(12, Command.DELETE_FUNCTION, { function_id: "hello-world" })).payload).toEqual(
+      gone
+    )
+    for (const [id, command] of [
+      [13, Command.ROLLBACK_FUNCTION],
+      [14, Command.DELETE_VERSION]
+    ] as const) {
+      const refused = await client.ask(id, command, { function_id: "hello-world", version: "../v1" })
+      expect(refused.payload).toMatchObject({ code: "FN_006" })
+    }
+    expect((await client.ask(15, Command.DELETE_VERSION, { function_id: "a" })).payload).toMatchObject({
+      error: "version: is required"
+    })
     expect((await client.ask(7, Command.GET_FUNCTION, { function_id: "nope" })).status).toBe("NOT_FOUND")
     expect((await client.ask(8, Command.PING)).payload).toEqual({
       server: "bunbase-functions",

@@ -42,7 +42,7 @@ const wordsOf = [
   {
     what: "with a QuickJS-NG worker",
     worker: (home: string) => fakeProgram(home).path,
-    runtimes: () => ["  runtimes bun, quickjs-ng"],
+    runtimes: () => ["  runtimes bun, quickjs-ng", "  memory   bun by sampling, quickjs-ng by its engine"],
     examples: "hello-world, html-page, json-api, primes, quickjs-hello, upload, webhook"
   },
   {
@@ -56,7 +56,8 @@ const wordsOf = [
     },
     runtimes: (worker: string) => [
       "  runtimes bun",
-      `           not quickjs-ng: ${(findQuickJs(worker) as { readonly reason: string }).reason}`
+      `           not quickjs-ng: ${(findQuickJs(worker) as { readonly reason: string }).reason}`,
+      "  memory   bun by sampling"
     ],
     examples: "hello-world, html-page, json-api, primes, upload, webhook"
   }
@@ -70,7 +71,7 @@ it.each(wordsOf)(
     // One pipe for both of its streams, as on a terminal: what came first stands first.
     const worker = words.worker(home)
     const count = words.examples.split(", ").length
-    const line = `exec "${root}bin/bunbase" serve --examples --http-port 0 --data-dir "${data}" --socket "${socket}" --quickjs-worker "${worker}" 2>&1`
+    const line = `exec "${root}bin/bunbase" serve --examples --http-port 0 --data-dir "${data}" --socket "${socket}" --quickjs-worker "${worker}" --memory-limit-by sampling 2>&1`
     const shell = Bun.spawn(["sh", "-c", line], {
       cwd: root,
       env: { PATH: plainPath, HOME: home, NO_COLOR: "1" },

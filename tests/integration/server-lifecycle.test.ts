@@ -231,8 +231,9 @@ describe("SIGKILL of the server (R-2)", () => {
         (view) => view.workers.busy === 1
       )
     }
-    const workers = processesNaming(join(server.dataDir, "bundles"))
-    expect(workers.length).toBe(3)
+    // Spare ones run the same program.
+    const workers = processesNaming(join(server.dataDir, "tmp", "guest-"))
+    expect(workers.length).toBeGreaterThanOrEqual(3)
     await server.kill()
     const killedAt = performance.now()
     await until(

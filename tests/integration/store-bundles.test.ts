@@ -229,7 +229,7 @@ describe("storing", () => {
         expect(
           [place, dirname(place), join(place, "bundle.js"), join(place, "bundle.js.map")].map(mode)
         ).toEqual([0o700, 0o700, 0o600, 0o600])
-        expect(yield* store.pending).toEqual([{ ...key, provenance: "saved" }])
+        expect(yield* store.pending).toEqual([{ ...key, state: "saved" }])
         expect(yield* store.isIntact(recordOf(key, folder))).toBe(true)
         yield* store.settle(key)
         yield* store.settle(key)
@@ -249,7 +249,7 @@ describe("storing", () => {
         yield* store.undo({ functionId, version: v1 }, "saved")
         yield* store.undo({ functionId, version: v1 }, "saved")
         expect(readdirSync(join(folder, "bundles", functionId))).toEqual(["v2"])
-        expect(yield* store.pending).toEqual([{ functionId, version: v2, provenance: "saved" }])
+        expect(yield* store.pending).toEqual([{ functionId, version: v2, state: "saved" }])
         expect(readdirSync(join(folder, "bundles/.incoming"))).toEqual([])
       })
     ))
@@ -264,7 +264,7 @@ describe("storing", () => {
         chmodSync(path, 0o644)
         expect(yield* store.save(key, yield* bundleOf(store))).toBe("adopted")
         expect(mode(path)).toBe(0o600)
-        expect(yield* store.pending).toEqual([{ ...key, provenance: "adopted" }])
+        expect(yield* store.pending).toEqual([{ ...key, state: "adopted" }])
         yield* store.undo(key, "adopted")
         expect(readFileSync(path, "utf8")).toBe(code)
         expect(yield* store.pending).toEqual([])
@@ -353,8 +353,8 @@ describe("storing", () => {
           const store = yield* open(folder)
           expect(readdirSync(join(bundles, ".incoming"))).toEqual([])
           expect([...(yield* store.pending)].sort((a, b) => (a.version < b.version ? -1 : 1))).toEqual([
-            { functionId, version: "v1", provenance: "saved" },
-            { functionId, version: "v2", provenance: "adopted" }
+            { functionId, version: "v1", state: "saved" },
+            { functionId, version: "v2", state: "adopted" }
           ])
         })
       )

@@ -9,6 +9,7 @@ import * as MonotonicClock from "../../src/domain/MonotonicClock.ts"
 import { collectLogs } from "../support/CollectedLogs.ts"
 import * as WorkerPools from "../../src/pool/WorkerPools.ts"
 import * as Scheduler from "../../src/scheduler/Scheduler.ts"
+import * as MemoryLimits from "../../src/worker/memory/chooseMemoryLimits.ts"
 import * as ProcessSpawner from "../../src/worker/ProcessSpawner.ts"
 import type { RuntimeCommand } from "../../src/worker/RuntimeCommand.ts"
 import { workerFolders } from "../../src/worker/WorkerFolder.ts"
@@ -44,6 +45,7 @@ beforeEach(async () => {
       Scheduler.layer.pipe(
         Layer.provide(WorkerPools.layer),
         Layer.provide(Layer.scoped(WorkerSpawner, ProcessSpawner.make([runtime]))),
+        Layer.provide(MemoryLimits.layer),
         Layer.provide(
           Layer.mergeAll(
             configLayer(folder, { killGrace: Duration.seconds(1), cancelGrace: Duration.millis(50) }),
@@ -216,7 +218,12 @@ describe("a worker of version 1.0 on stdin and stdout", () => {
         return yield* Effect.either(spawner.spawn(target(), "w1" as never))
       }).pipe(
         Effect.scoped,
-        Effect.provide(Layer.mergeAll(configLayer(folder), MonotonicClock.layer, logs.layer))
+        Effect.provide(
+          Layer.provideMerge(
+            MemoryLimits.layer,
+            Layer.mergeAll(configLayer(folder), MonotonicClock.layer, logs.layer)
+          )
+        )
       )
     )
     expect(outcome).toMatchObject({

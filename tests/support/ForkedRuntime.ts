@@ -7,7 +7,9 @@ import type { WorkerId } from "../../src/domain/Ids.ts"
 import type { Target } from "../../src/domain/Invocation.ts"
 import { MonotonicClock } from "../../src/domain/MonotonicClock.ts"
 import * as Clock from "../../src/domain/MonotonicClock.ts"
+import { makeBunRuntime } from "../../src/worker/BunRuntime.ts"
 import { makeQuickJsRuntime } from "../../src/worker/QuickJsRuntime.ts"
+import { makeSpawnedRuntime } from "../../src/worker/SpawnedRuntime.ts"
 import { workerFolders } from "../../src/worker/WorkerFolder.ts"
 import { findParentDeathPrefix } from "../../src/worker/WorkerProcess.ts"
 import type { StartFailure, Worker } from "../../src/worker/WorkerSpawner.ts"
@@ -51,6 +53,11 @@ export interface StartedWorker extends Worker {
   readonly end: () => Promise<void>
 }
 
+/** What a runtime is made with beside its own settings. */
+type Surroundings = Omit<Parameters<typeof makeQuickJsRuntime>[0], "binary" | "forkServer" | "spares">
+type Made = Pick<RuntimeUnderTest, "spares" | "forget"> &
+  Pick<Effect.Effect.Success<ReturnType<typeof makeQuickJsRuntime>>, "spawn">
+
 let serial = 0
 
 /**
@@ -61,6 +68,55 @@ export const startRuntime = async (
   dataDir: string,
   binary: string,
   settings: { readonly startupMs?: number; readonly forkServer?: boolean; readonly spares?: number } = {}
+): Promise<RuntimeUnderTest> =>
+  runtimeUnderTest(dataDir, settings.startupMs, (surroundings) =>
+    makeQuickJsRuntime({
+      ...surroundings,
+      binary,
+      forkServer: settings.forkServer ?? true,
+      spares: settings.spares ?? 0
+    })
+  )
+
+/** Bun's workers as the server has them. */
+export const startBunRuntime = async (
+  dataDir: string,
+  settings: { readonly startupMs?: number; readonly spares?: number; readonly program?: string } = {}
+): Promise<RuntimeUnderTest> =>
+  runtimeUnderTest(dataDir, settings.startupMs, (surroundings) =>
+    Effect.gen(function* () {
+      const bun = yield* makeBunRuntime(workerFolders(dataDir), surroundings.log)
+      let starting = 0
+      const runtime = yield* makeSpawnedRuntime(
+        settings.program === undefined || bun.spare === undefined
+          ? bun
+          : { ...bun, spare: { ...bun.spare, command: [process.execPath, settings.program] } },
+        { ...surroundings, spares: settings.spares ?? 0, quiet: () => starting === 0 }
+      )
+      runtime.refill()
+      return {
+        forget: () => {},
+        spares: runtime.spares,
+        spawn: (target: Target, id: WorkerId) =>
+          Effect.suspend(() => {
+            starting += 1
+            return Effect.ensuring(
+              runtime.spawn(target, id),
+              Effect.sync(() => {
+                starting -= 1
+                runtime.refill()
+              })
+            )
+          })
+      }
+    })
+  )
+
+/** A runtime in a scope of its own. `close` ends all that was started. */
+const runtimeUnderTest = async (
+  dataDir: string,
+  startupMs: number | undefined,
+  make: (surroundings: Surroundings) => Effect.Effect<Made, never, Scope.Scope>
 ): Promise<RuntimeUnderTest> => {
   mkdirSync(workerFolders(dataDir), { recursive: true })
   const logs: Array<string> = []
@@ -70,16 +126,13 @@ export const startRuntime = async (
     Effect.provide(MonotonicClock, Clock.layer) as Effect.Effect<MonotonicClock["Type"]>
   )
   const runtime = await Effect.runPromise(
-    makeQuickJsRuntime({
-      binary,
-      forkServer: settings.forkServer ?? true,
-      spares: settings.spares ?? 0,
+    make({
       clock,
       log: ({ message }) => void logs.push(message),
       parentDeathPrefix: findParentDeathPrefix(),
       server: {
         dataDir,
-        startupTimeout: Duration.millis(settings.startupMs ?? 10_000),
+        startupTimeout: Duration.millis(startupMs ?? 10_000),
         killGrace: Duration.millis(500),
         maxResponseBytes: 1024 * 1024
       }

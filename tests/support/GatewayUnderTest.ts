@@ -77,7 +77,9 @@ export const testTarget = (name: string, overrides: Partial<Target> = {}): Targe
     warm_workers: 0,
     max_workers: 10,
     concurrency: 1,
-    idle_timeout_seconds: 300
+    idle_timeout_seconds: 300,
+    max_worker_invocations: 0,
+    max_worker_age_seconds: 0
   },
   capabilities: profileCapabilities.strict,
   env: {},
@@ -141,6 +143,7 @@ export const functionView = (overrides: Partial<FunctionView> = {}): FunctionVie
   capabilities: profileCapabilities.strict,
   env: [],
   workers: { starting: 0, warm: 0, busy: 0, idle: 0, draining: 0 },
+  quarantine: null,
   queued: 0,
   created_at: "2026-01-27T10:00:00.000Z",
   updated_at: "2026-01-27T10:00:00.000Z",
@@ -163,6 +166,8 @@ export const deploymentView = (overrides: Partial<DeploymentView> = {}): Deploym
 export class RecordingFunctions {
   readonly registered: Array<RegisterFunction> = []
   readonly deployed: Array<{ readonly nameOrId: string; readonly request: DeployRequest }> = []
+  /** Roll-backs and deletions. */
+  readonly changed: Array<string> = []
   readonly fake: Functions["Type"]
 
   constructor(overrides: FunctionsFake = {}) {
@@ -179,11 +184,40 @@ export class RecordingFunctions {
           this.deployed.push({ nameOrId, request })
           return deploymentView({ version: request.version })
         }),
+      rollback: (nameOrId, { version = "v0" }) =>
+        Effect.sync(() => {
+          this.changed.push(`roll ${nameOrId} back to ${version}`)
+          return { ...deploymentView({ version }), replaced: "v1" }
+        }),
+      deleteFunction: (nameOrId) =>
+        Effect.sync(() => {
+          this.changed.push(`delete ${nameOrId}`)
+          const { function_id, name } = functionView()
+          return { function_id, name, status: "deleted" as const }
+        }),
+      deleteVersion: (nameOrId, version) =>
+        Effect.sync(() => {
+          this.changed.push(`delete ${version} of ${nameOrId}`)
+          const { function_id, name } = functionView()
+          return { function_id, name, version, status: "deleted" as const }
+        }),
+      reset: (nameOrId) =>
+        Effect.sync(() => {
+          this.changed.push(`reset ${nameOrId}`)
+          const { function_id, name } = functionView()
+          return { function_id, name, was_quarantined: true }
+        }),
       get: unknown,
       list: Effect.succeed([]),
       versions: (nameOrId): Effect.Effect<ReadonlyArray<VersionView>, ManagementError> => unknown(nameOrId),
       restore: Effect.succeed(0),
       runtimes: { bun: { available: true }, "quickjs-ng": { available: false, reason: "not built" } },
+      system: Effect.succeed({
+        version: "1.0.0",
+        runtimes: { bun: { available: true }, "quickjs-ng": { available: false, reason: "not built" } },
+        memory_limits: { bun: { by: "cgroup" as const, cgroup_version: 2 as const } },
+        spare_workers: { bun: 1 }
+      }),
       ...overrides
     }
   }

@@ -31,7 +31,9 @@ export const target: Target = {
     warm_workers: 0,
     max_workers: 10,
     concurrency: 1,
-    idle_timeout_seconds: 300
+    idle_timeout_seconds: 300,
+    max_worker_invocations: 0,
+    max_worker_age_seconds: 0
   },
   capabilities: profileCapabilities.permissive,
   env: {},
@@ -55,6 +57,7 @@ export const functionView = (name: string): FunctionView => ({
   capabilities: profileCapabilities.permissive,
   env: [],
   workers: { starting: 0, warm: 0, busy: 0, idle: 0, draining: 0 },
+  quarantine: null,
   queued: 0,
   created_at: "2026-01-27T10:00:00.000Z",
   updated_at: "2026-01-27T10:00:00.000Z"
@@ -137,6 +140,12 @@ export interface HarnessOptions extends Partial<IpcOptions> {
 const quiet: Functions["Type"] = {
   register: (input) => Effect.succeed(functionView(input.name)),
   deploy: (nameOrId, { version }) => Effect.succeed(deploymentView(nameOrId, version)),
+  rollback: (nameOrId, { version = "v0" }) =>
+    Effect.succeed({ ...deploymentView(nameOrId, version), replaced: "v1" }),
+  deleteFunction: (name) => Effect.succeed({ function_id: target.functionId, name, status: "deleted" }),
+  deleteVersion: (name, version) =>
+    Effect.succeed({ function_id: target.functionId, name, version, status: "deleted" }),
+  reset: (name) => Effect.succeed({ function_id: target.functionId, name, was_quarantined: true }),
   get: (nameOrId) =>
     nameOrId === "nope"
       ? new FunctionNotFound({ function: nameOrId, reason: "unknown" })
@@ -144,7 +153,13 @@ const quiet: Functions["Type"] = {
   list: Effect.succeed([functionView("hello-world")]),
   versions: () => Effect.succeed([versionView("v1")]),
   restore: Effect.succeed(0),
-  runtimes: { bun: { available: true } }
+  runtimes: { bun: { available: true } },
+  system: Effect.succeed({
+    version: "1.0.0",
+    runtimes: { bun: { available: true } },
+    memory_limits: {},
+    spare_workers: {}
+  })
 }
 
 /** The real socket server on a real socket, with everything behind it played by the test. */

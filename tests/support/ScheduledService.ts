@@ -43,6 +43,8 @@ export const targetOf = ({
     max_workers: 10,
     concurrency: 1,
     idle_timeout_seconds: 300,
+    max_worker_invocations: 0,
+    max_worker_age_seconds: 0,
     ...limits
   },
   capabilities: profileCapabilities.strict,

@@ -12,6 +12,8 @@ export const scriptedPools = () => {
   const script = {
     /** What loading this target's bundle leads to. */
     prepare: (_target: Target): Effect.Effect<void, DeploymentFailed | ColdStartTimeout> => Effect.void,
+    /** When the workers of a version have ended. */
+    gone: Effect.void as Effect.Effect<void>,
     counts: noWorkers,
     queued: 0
   }
@@ -34,8 +36,13 @@ export const scriptedPools = () => {
       open: (target) => Effect.sync(() => note("open", target)),
       retire: (versionId) =>
         Effect.sync(() => void calls.push(`retire ${labels.get(versionId) ?? versionId}`)),
+      gone: () => Effect.suspend(() => script.gone),
       poolFor: unused,
       countsOf: () => script.counts,
+      quarantineOf: () => null,
+      reset: () => Effect.succeed(false),
+      memoryLimit: null,
+      spares: () => ({ bun: 0, "quickjs-ng": 0 }),
       held: unused,
       listen: unused
     }),

@@ -105,6 +105,7 @@ export class ScriptedWorker {
       pid: 0,
       session: this.session,
       multiplexes: this.manners.features?.includes("concurrency") === true,
+      startup: { spare: false, spawnMs: 2, loadMs: 3 },
       ended: Deferred.await(this.#ended),
       kill: () => this.kill()
     })

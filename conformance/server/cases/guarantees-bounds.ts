@@ -7,7 +7,7 @@ import { casesOf } from "../define.ts"
 import type { Door, Fn, FunctionView } from "../Door.ts"
 import { call, expectOutcome, later, many, outcomeOf, type Who, who } from "../guarantees/calls.ts"
 import { judge, pause, timed, withLateness } from "../guarantees/timing.ts"
-import { livingChildren } from "../guarantees/workers.ts"
+import { livingChildren, WITHOUT_SPARE_WORKERS } from "../guarantees/workers.ts"
 
 const { add, all: boundCases, each } = casesOf("guarantees")
 export { boundCases }
@@ -64,7 +64,7 @@ each(
   ["GR-029"],
   { traits: ["own"], timeoutMs: 60_000 },
   async (bench, runtime) => {
-    const settings = { max_workers_total: 3, max_workers: 3, quickjs_spare_workers: 0 }
+    const settings = { max_workers_total: 3, max_workers: 3, ...WITHOUT_SPARE_WORKERS }
     const server = await bench.own({ settings })
     const first = await server.fn({ runtime, max_workers: 3 })
     await who(first)

@@ -5,7 +5,7 @@ import { check, holds } from "../check.ts"
 import { casesOf } from "../define.ts"
 import type { Door, Fn } from "../Door.ts"
 import { call, expectOutcome, many, type Outcome, outcomeOf, who } from "../guarantees/calls.ts"
-import { functionWithWorker } from "../guarantees/workers.ts"
+import { functionWithWorker, WITHOUT_SPARE_WORKERS } from "../guarantees/workers.ts"
 import { scriptBundle } from "../scripted/ScriptedWorker.ts"
 
 const { add, all: crashCases, each } = casesOf("guarantees")
@@ -47,7 +47,7 @@ each(
   ["GR-020", "GR-021", "GR-022"],
   { traits: ["own"], timeoutMs: 40_000 },
   async (bench, runtime) => {
-    const server = await bench.own({ settings: { quickjs_spare_workers: 0 } })
+    const server = await bench.own({ settings: WITHOUT_SPARE_WORKERS })
     const other = await server.fn({ runtime })
     const spec = { runtime, concurrency: 4, max_workers: 1 }
     const { fn, processes, said } = await functionWithWorker(server, spec)

@@ -5,7 +5,7 @@ import { check, holds } from "../check.ts"
 import { casesOf } from "../define.ts"
 import { type Fn, until } from "../Door.ts"
 import { call, expectOutcome, many, type Outcome, who } from "../guarantees/calls.ts"
-import { functionWithWorker } from "../guarantees/workers.ts"
+import { functionWithWorker, WITHOUT_SPARE_WORKERS } from "../guarantees/workers.ts"
 import { judge, timed, withLateness } from "../guarantees/timing.ts"
 import { isAlive, processOf } from "../target/processTable.ts"
 
@@ -99,7 +99,7 @@ each(
   ["GR-013", "GR-015", "GR-017", "GR-018"],
   { traits: ["own"], timeoutMs: 60_000 },
   async (bench, runtime) => {
-    const server = await bench.own({ settings: { quickjs_spare_workers: 0 } })
+    const server = await bench.own({ settings: WITHOUT_SPARE_WORKERS })
     const spec = { runtime, timeout_seconds: 1, concurrency: 4, max_workers: 1 }
     const { fn, processes, said: before } = await functionWithWorker(server, spec)
     for (const { pid } of processes) process.kill(pid, "SIGSTOP")

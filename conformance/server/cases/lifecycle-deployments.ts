@@ -4,7 +4,12 @@ import { encodeRequest } from "../client/HttpClient.ts"
 import { casesOf } from "../define.ts"
 import { gatedFn, gatedSource, held, PERMISSIVE, say, tryDeploy } from "../lifecycle/gated.ts"
 import { onRuntimes } from "../lifecycle/onRuntimes.ts"
-import { functionWithWorker, livingChildren, untilGone } from "../guarantees/workers.ts"
+import {
+  functionWithWorker,
+  livingChildren,
+  WITHOUT_SPARE_WORKERS,
+  untilGone
+} from "../guarantees/workers.ts"
 import { isAlive } from "../target/processTable.ts"
 import { Upstream } from "../Upstream.ts"
 import { versionsOf } from "./lifecycle-versions.ts"
@@ -120,7 +125,7 @@ add(
   ["LC-024", "LC-025", "LC-026", "LC-044"],
   { traits: ["own"], timeoutMs: 60_000 },
   onRuntimes(
-    { settings: { startup_timeout_seconds: 2, quickjs_spare_workers: 0 } },
+    { settings: { startup_timeout_seconds: 2, ...WITHOUT_SPARE_WORKERS } },
     async (server, runtime, bench) => {
       const { fn, processes } = await functionWithWorker(server, { runtime })
       const before = livingChildren(server)
@@ -205,7 +210,7 @@ add(
   "What runs and what waits when a version is put in force finishes on the version before it, whose workers then end",
   ["LC-029", "LC-030", "LC-037", "LC-028"],
   { traits: ["own"], timeoutMs: 60_000 },
-  onRuntimes({ settings: { quickjs_spare_workers: 0 } }, async (server, runtime, bench) => {
+  onRuntimes({ settings: WITHOUT_SPARE_WORKERS }, async (server, runtime, bench) => {
     const upstream = await Upstream.start(bench)
     const spec = {
       runtime,

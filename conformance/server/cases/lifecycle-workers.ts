@@ -4,7 +4,13 @@ import { casesOf } from "../define.ts"
 import type { Fn } from "../Door.ts"
 import { call } from "../guarantees/calls.ts"
 import { judge, pause, timed, withLateness } from "../guarantees/timing.ts"
-import { functionWithWorker, livingChildren, newWorkers, untilGone } from "../guarantees/workers.ts"
+import {
+  functionWithWorker,
+  livingChildren,
+  newWorkers,
+  WITHOUT_SPARE_WORKERS,
+  untilGone
+} from "../guarantees/workers.ts"
 import { gatedFn, gatedSource, held, PERMISSIVE, say } from "../lifecycle/gated.ts"
 import { onRuntimes } from "../lifecycle/onRuntimes.ts"
 import { isAlive } from "../target/processTable.ts"
@@ -136,7 +142,7 @@ add(
   "A warm worker that was killed is replaced without a call",
   ["LC-051", "LC-040"],
   { traits: ["own"], timeoutMs: 40_000 },
-  onRuntimes({ settings: { quickjs_spare_workers: 0 } }, async (server, runtime) => {
+  onRuntimes({ settings: WITHOUT_SPARE_WORKERS }, async (server, runtime) => {
     await say(await gatedFn(server, runtime, null))
     const { value: fn, workers } = await newWorkers(server, async () => {
       const made = await gatedFn(server, runtime, null, { warm_workers: 2, max_workers: 3 })
@@ -164,7 +170,7 @@ add(
   "With isolation by invocation each invocation has a worker of its own, which ends afterwards",
   ["LC-042", "LC-049"],
   { traits: ["own", "socket"], timeoutMs: 40_000 },
-  onRuntimes({ settings: { quickjs_spare_workers: 0 } }, async (server, runtime, bench) => {
+  onRuntimes({ settings: WITHOUT_SPARE_WORKERS }, async (server, runtime, bench) => {
     const upstream = await Upstream.start(bench)
     await say(await gatedFn(server, runtime, null))
     const before = new Set(livingChildren(server).map(({ pid }) => pid))
@@ -234,7 +240,7 @@ add(
   ["LC-044"],
   { traits: ["own"], timeoutMs: 40_000 },
   onRuntimes(
-    { settings: { startup_timeout_seconds: 2, quickjs_spare_workers: 0 } },
+    { settings: { startup_timeout_seconds: 2, ...WITHOUT_SPARE_WORKERS } },
     async (server, runtime, bench) => {
       const upstream = await Upstream.start(bench)
       await say(await gatedFn(server, runtime, null))
@@ -268,7 +274,7 @@ add(
   ["LC-045", "LC-030"],
   { traits: ["own"], timeoutMs: 40_000 },
   onRuntimes(
-    { settings: { kill_grace_ms: 400, quickjs_spare_workers: 0 } },
+    { settings: { kill_grace_ms: 400, ...WITHOUT_SPARE_WORKERS } },
     async (server, runtime, bench) => {
       const spec = { runtime, source: gatedSource("v1", null), capabilities: PERMISSIVE }
       const { fn, processes } = await functionWithWorker(server, spec)

@@ -7,13 +7,16 @@ import { pause } from "./timing.ts"
 
 const keyOf = ({ pid, startedAt }: ProcessEntry): string => `${pid}/${startedAt}`
 
+/** Settings of a server that has no processes of nobody, which come and go beside workers. */
+export const WITHOUT_SPARE_WORKERS = { quickjs_spare_workers: 0, bun_spare_workers: 0 } as const
+
 /** The processes below a server, without those that have ended. */
 export const livingChildren = (server: OwnServer): ReadonlyArray<ProcessEntry> =>
   server.process.children().filter(isAlive)
 
 /**
  * What a server has started during `work` and still has: the workers, where nothing else starts one meanwhile
- * (`quickjs_spare_workers` is 0).
+ * (`WITHOUT_SPARE_WORKERS`).
  */
 export const newWorkers = async <A>(
   server: OwnServer,
@@ -33,7 +36,7 @@ export interface FoundWorker {
   readonly processes: ReadonlyArray<ProcessEntry>
 }
 
-/** A function with one worker, and that worker's process. The server has `quickjs_spare_workers` 0. */
+/** A function with one worker, and that worker's process. The server has no spare workers. */
 export const functionWithWorker = async (server: OwnServer, spec: FunctionSpec): Promise<FoundWorker> => {
   // what the runtime starts beside workers is there before
   const { runtime } = spec

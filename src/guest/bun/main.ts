@@ -6,6 +6,7 @@
  * gone. No dependencies, and nothing loaded before it is needed: its start is part of every cold start.
  */
 import { bundlePath, handlerName, protocolDescriptor } from "./Start.ts"
+import { passEnvironmentOn } from "./ChildEnvironment.ts"
 import { captureConsole } from "./ConsoleCapture.ts"
 import { openDescriptor } from "./DescriptorTransport.ts"
 import { hideInternals } from "./Environment.ts"
@@ -57,6 +58,7 @@ const boot = async (): Promise<void> => {
   process.stderr = outputStream(2, "error", invocations.speaker)
   installTextResponse(globalThis)
   hideInternals(process.env)
+  passEnvironmentOn(process.env)
   // the function shall see nothing of how it is run
   process.argv.length = 1
 

@@ -16,7 +16,8 @@ export const Command = {
   LIST_FUNCTIONS: 0x0e,
   GET_FUNCTION: 0x0f,
   UPDATE_FUNCTION: 0x10,
-  PING: 0x11
+  PING: 0x11,
+  RESET_FUNCTION: 0x12
 } as const
 export type CommandName = keyof typeof Command
 

@@ -1,13 +1,19 @@
 import { Schema } from "effect"
 import { RegisterFunction } from "../../domain/FunctionSpec.ts"
+import { VersionLabel } from "../../domain/Ids.ts"
 import { FN_CODES } from "../ErrorTable.ts"
 import {
   DeployByPath,
   DeployByUpload,
+  DeploymentView,
+  FunctionDeletion,
   FunctionList,
   FunctionView,
-  DeploymentView,
+  ResetView,
+  RollbackRequest,
+  RollbackView,
   RuntimesView,
+  VersionDeletion,
   VersionList
 } from "../Management.ts"
 import { Problem } from "../Problem.ts"
@@ -48,13 +54,18 @@ export type InvokeFailure = typeof InvokeFailure.Type
 export const InvokeAnswer = Schema.Union(InvokeSuccess, InvokeFailure)
 export type InvokeAnswer = typeof InvokeAnswer.Type
 
-/** GET_FUNCTION and GET_FUNCTION_VERSIONS take this. */
+/** GET_FUNCTION, GET_FUNCTION_VERSIONS, RESET_FUNCTION and DELETE_FUNCTION take this. */
 export const FunctionById = Schema.Struct({ function_id: FunctionReference })
 
 /** DEPLOY_FUNCTION with the path of a bundle on the server's machine, */
 export const DeployFunctionByPath = Schema.extend(FunctionById, DeployByPath)
 /** or with its text. */
 export const DeployFunctionByUpload = Schema.extend(FunctionById, DeployByUpload)
+
+/** DELETE_VERSION takes this, */
+export const VersionByLabel = Schema.Struct({ ...FunctionById.fields, version: VersionLabel })
+/** and ROLLBACK_FUNCTION this, with a version or without. */
+export const RollbackFunction = Schema.extend(FunctionById, RollbackRequest)
 
 /** LIST_FUNCTIONS and PING take nothing; an empty payload will do. */
 export const Nothing = Schema.Struct({})
@@ -91,8 +102,12 @@ export const managementPayloads = {
     answer: DeploymentView
   },
   GET_FUNCTION_VERSIONS: { request: FunctionById, answer: VersionList },
+  DELETE_FUNCTION: { request: FunctionById, answer: FunctionDeletion },
+  DELETE_VERSION: { request: VersionByLabel, answer: VersionDeletion },
+  ROLLBACK_FUNCTION: { request: RollbackFunction, answer: RollbackView },
   LIST_FUNCTIONS: { request: Nothing, answer: FunctionList },
   GET_FUNCTION: { request: FunctionById, answer: FunctionView },
+  RESET_FUNCTION: { request: FunctionById, answer: ResetView },
   PING: { request: Nothing, answer: PingAnswer }
 } as const
 export type ManagementCommand = keyof typeof managementPayloads

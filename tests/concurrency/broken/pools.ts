@@ -84,23 +84,29 @@ export const brokenPools: ReadonlyArray<BrokenPool> = [
       let chosen: (PoolState.WorkerSlot & { readonly _tag: "Ready" }) | null = null
       for (const slot of state.workers) {
         if (slot._tag !== "Ready" || slot.inFlight >= state.limits.concurrency) continue
-        if (state.limits.singleUse && slot.served > 0) continue
+        if (slot.served >= state.limits.mostInvocations) continue
         if (chosen === null || slot.inFlight > chosen.inFlight) chosen = slot
       }
       return chosen?.id ?? null
     }
   }),
-  variant("a worker for one invocation gets another one", ["only ready workers with room are offered"], {
-    choose: (state) => PoolState.choose(state) ?? PoolState.choose(withLimits(state, { singleUse: false }))
-  }),
   variant(
-    "a worker for one invocation is kept after it",
+    "a worker at the end of its life gets another invocation",
+    ["only ready workers with room are offered"],
+    {
+      choose: (state) =>
+        PoolState.choose(state) ??
+        PoolState.choose(withLimits(state, { mostInvocations: Number.POSITIVE_INFINITY }))
+    }
+  ),
+  variant(
+    "a worker at the end of its life is kept",
     ["who was used ends"],
     (transition) => (state, event, now) => {
       if (event._tag !== "Released") return transition(state, event, now)
-      const { singleUse } = state.limits
-      const step = transition(withLimits(state, { singleUse: false }), event, now)
-      return { ...step, state: withLimits(step.state, { singleUse }) }
+      const { mostInvocations } = state.limits
+      const step = transition(withLimits(state, { mostInvocations: Number.POSITIVE_INFINITY }), event, now)
+      return { ...step, state: withLimits(step.state, { mostInvocations }) }
     }
   ),
   variant("more in flight than the worker takes", ["only ready workers with room are offered"], {
@@ -145,10 +151,71 @@ export const brokenPools: ReadonlyArray<BrokenPool> = [
     const most = now + 100
     return { ...step, state: { ...step.state, backoffUntil: Math.min(step.state.backoffUntil, most) } }
   }),
-  variant("crashes do not count", ["the back-off is kept"], (transition) => (state, event, now) => {
-    const step = transition(state, event, now)
-    return { ...step, state: { ...step.state, crashes: 0 } }
+  variant(
+    "crashes do not count",
+    ["the back-off is kept", "one is tried before there are more"],
+    (transition) => (state, event, now) => {
+      const step = transition(state, event, now)
+      return { ...step, state: { ...step.state, crashes: 0 } }
+    }
+  ),
+  variant(
+    "many are tried where it is unclear that one does well",
+    ["one is tried before there are more"],
+    (transition) => (state, event, now) => {
+      if (event._tag !== "DemandChanged") return transition(state, event, now)
+      const { crashes, failedStarts } = state
+      const step = transition({ ...state, crashes: 0, failedStarts: 0 }, event, now)
+      return { ...step, state: { ...step.state, crashes, failedStarts } }
+    }
+  ),
+  variant(
+    "a quarantine that is no longer than the back-off before it",
+    ["the back-off is kept"],
+    (transition) => (state, event, now) => {
+      const step = transition(state, event, now)
+      const most = now + 6_400
+      return { ...step, state: { ...step.state, backoffUntil: Math.min(step.state.backoffUntil, most) } }
+    }
+  ),
+  variant(
+    "a reset forgets nothing",
+    ["the back-off ends", "what waits is started for"],
+    (transition) => (state, event, now) =>
+      event._tag === "Reset" ? { state, actions: [] } : transition(state, event, now)
+  ),
+  variant("nobody is ever too old", ["a tick makes progress", "age is watched"], (transition) => {
+    const maxAgeMs = Number.POSITIVE_INFINITY
+    return (state, event, now) => {
+      if (event._tag !== "Tick") return transition(state, event, now)
+      const step = transition(withLimits(state, { maxAgeMs }), event, now)
+      return { ...step, state: withLimits(step.state, state.limits) }
+    }
   }),
+  variant(
+    "workers are too old at half their age",
+    ["only who is old is recycled", "starts are shared"],
+    (transition) => (state, event, now) => {
+      if (event._tag !== "Tick") return transition(state, event, now)
+      const { maxAgeMs } = state.limits
+      const step = transition(withLimits(state, { maxAgeMs: maxAgeMs / 2 }), event, now)
+      return { ...step, state: withLimits(step.state, { maxAgeMs }) }
+    }
+  ),
+  variant(
+    "all that are too old go at once",
+    ["they are recycled one at a time", "the idle sweep keeps the warm workers"],
+    (transition) => (state, event, now) => {
+      const step = transition(state, event, now)
+      if (event._tag !== "Tick") return step
+      const isOld = (slot: PoolState.WorkerSlot): boolean =>
+        slot._tag === "Ready" && now - slot.readySince >= state.limits.maxAgeMs
+      return step.state.workers.filter(isOld).reduce((before, { id }) => {
+        const next = transition(before.state, { _tag: "Condemned", worker: id, why: "recycled" }, now)
+        return { state: next.state, actions: [...before.actions, ...next.actions] }
+      }, step)
+    }
+  ),
   variant(
     "every call that waits starts a worker of its own",
     ["starts are shared"],
