@@ -34,6 +34,19 @@ const profileOf = ({ capabilities: { domains, eval: evaluates, profile } }: Func
   return `custom (${granted.length === 0 ? "grants nothing" : granted.join("; ")})`
 }
 
+/** `12 well, 3 failed (2 wall_time, 1 memory), 4 cold starts (1 first, 3 scale_up)` */
+const invocationsOf = ({ invocations: { cold_starts, failed, ok } }: FunctionView): string => {
+  type Split = Readonly<Partial<Record<string, number | undefined>>>
+  const sum = (counts: Split): number =>
+    Object.values(counts).reduce<number>((total, count = 0) => total + count, 0)
+  const split = (counts: Split): string => {
+    const each = Object.entries(counts).map(([cause, count]) => `${count} ${cause}`)
+    return each.length === 0 ? "" : ` (${each.join(", ")})`
+  }
+  if (ok + sum(failed) === 0) return "none since the server was started"
+  return `${ok} well, ${sum(failed)} failed${split(failed)}, ${sum(cold_starts)} cold starts${split(cold_starts)}`
+}
+
 const quarantined = ({ reason, since }: QuarantineView): string => `since ${showInstant(since)}: ${reason}`
 
 const rows = (view: FunctionView): ReadonlyArray<ReadonlyArray<string>> => {
@@ -50,6 +63,7 @@ const rows = (view: FunctionView): ReadonlyArray<ReadonlyArray<string>> => {
     ],
     ...(view.quarantine === null ? [] : [["quarantine", quarantined(view.quarantine)] as const]),
     ["queued", String(view.queued)],
+    ["invocations", invocationsOf(view)],
     ["memory_mb", String(view.memory_mb)],
     ["timeout_seconds", String(view.timeout_seconds)],
     ["max_concurrent_executions", String(view.max_concurrent_executions)],

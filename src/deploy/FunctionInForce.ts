@@ -102,7 +102,8 @@ export const functionView = (
   options: ServerOptions,
   workers: WorkerCounts,
   quarantine: Quarantine | null,
-  queued: number
+  queued: number,
+  invocations: FunctionView["invocations"]
 ): FunctionView => ({
   function_id: record.id,
   name: record.name,
@@ -120,6 +121,7 @@ export const functionView = (
   workers,
   quarantine: quarantine === null ? null : quarantineView(quarantine),
   queued,
+  invocations,
   created_at: record.created_at,
   updated_at: record.updated_at
 })

@@ -124,7 +124,8 @@ const make = Effect.gen(function* () {
       config,
       pools.countsOf(record.id),
       pools.quarantineOf(record.id),
-      scheduler.queued(record.id)
+      scheduler.queued(record.id),
+      scheduler.counts(record.id)
     )
 
   const runtimeViolation = (runtime: Runtime): ReadonlyArray<Violation> => {

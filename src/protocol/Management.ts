@@ -1,4 +1,6 @@
 import { Schema } from "effect"
+import { START_CAUSES } from "../domain/ColdStart.ts"
+import { END_CAUSES } from "../domain/EndCause.ts"
 import { Capabilities } from "../domain/Capabilities.ts"
 import { FunctionLimits, FunctionStatus, Isolation, Runtime } from "../domain/FunctionSpec.ts"
 import { VersionLabel } from "../domain/Ids.ts"
@@ -20,6 +22,17 @@ export const WorkerCounts = Schema.Struct({
   draining: Schema.Int
 })
 export type WorkerCounts = typeof WorkerCounts.Type
+
+const byCause = <Cause extends string>(causes: ReadonlyArray<Cause>) =>
+  Schema.partial(Schema.Record({ key: Schema.Literal(...causes), value: Schema.Int }))
+
+export const InvocationCounts = Schema.Struct({
+  ok: Schema.Int,
+  /** By the limit or fault that ended them. */
+  failed: byCause(END_CAUSES),
+  /** By the reason why their worker was started. */
+  cold_starts: byCause(START_CAUSES)
+})
 
 /** Why no workers of a function are started: they crashed, or did not start, too often in a row. */
 export const QuarantineView = Schema.Struct({
@@ -56,6 +69,8 @@ export const FunctionView = Schema.Struct({
   quarantine: Schema.NullOr(QuarantineView),
   /** Invocations waiting for a worker. */
   queued: Schema.Int,
+  /** What became of its invocations since the server was started. */
+  invocations: InvocationCounts,
   created_at: Schema.String,
   updated_at: Schema.String
 })

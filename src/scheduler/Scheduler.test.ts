@@ -16,6 +16,36 @@ afterEach(async () => {
 const outcomes = (): Array<string> => service.records.map(({ code, outcome }) => code ?? outcome)
 
 describe("an invocation's one outcome (R-1)", () => {
+  it("is counted: answers, failures by what ended them, cold starts by their reason", async () => {
+    service = new ScheduledService()
+    const target = targetOf({ limits: { max_workers: 1, timeout_seconds: 1 } })
+    const { counts } = service.scheduler
+    expect(counts(target.functionId)).toEqual({ ok: 0, failed: {}, cold_starts: {} })
+    for (const end of ["respond", "error", "crash", "late", "leave"] as const) {
+      const call = service.call(target, { id: end })
+      await service.settled()
+      const worker = service.workers.last
+      if (end === "respond") worker.respond(end)
+      else if (end === "error") worker.error(end, "HANDLER_ERROR")
+      else if (end === "crash") worker.crash()
+      else if (end === "late") await service.after(2_000)
+      else call.cancel()
+      await service.settled()
+    }
+    expect(counts(target.functionId)).toEqual({
+      ok: 1,
+      failed: { handler: 1, exit: 1, wall_time: 1, caller_gone: 1 },
+      cold_starts: { first: 1, after_crash: 1, after_timeout: 1 }
+    })
+    expect(service.records.map(({ ending }) => ending?.cause ?? "ok")).toEqual([
+      "ok",
+      "handler",
+      "exit",
+      "wall_time",
+      "caller_gone"
+    ])
+  })
+
   it("is its handler's answer, with one record", async () => {
     open()
     const call = service.call(targetOf(), { id: "a" })

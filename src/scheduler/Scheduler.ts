@@ -24,6 +24,7 @@ import { describe } from "../protocol/ErrorTable.ts"
 import type { ResponsePayload } from "../protocol/worker/Wire.ts"
 import { DeadlineClock } from "./DeadlineClock.ts"
 import { openFailureLog } from "./FailureLog.ts"
+import { type Counts, InvocationCounts } from "./InvocationCounts.ts"
 import type { Entry, Lane } from "./Lane.ts"
 
 /** Gives up an invocation whose caller went away. Calling it after the outcome does nothing. */
@@ -40,6 +41,8 @@ export class Scheduler extends Context.Tag("Scheduler")<
     readonly submit: (target: Target, invocation: Invocation, settle: (outcome: Outcome) => void) => Cancel
     /** Invocations of the function that wait for a worker. */
     readonly queued: (functionId: FunctionId) => number
+    /** What became of the function's invocations since the server was started. */
+    readonly counts: (functionId: FunctionId) => Counts
     /** Takes nothing new from now on (FN_008); what was admitted goes on. */
     readonly stop: () => void
     /** Gives every invocation that is still open its outcome now (FN_008): the drain time is over. */
@@ -57,6 +60,7 @@ const make = Effect.gen(function* () {
   const lanes = new Map<FunctionId, Lane>()
   /** Everything that a worker has and whose caller still waits. */
   const running = new Set<Entry>()
+  const counts = new InvocationCounts()
   const maxQueueWaitMs = Duration.toMillis(config.maxQueueWait)
   let stopping = false
 
@@ -103,6 +107,7 @@ const make = Effect.gen(function* () {
       logLinesCut: linesCut
     }
     record(entered)
+    counts.add(entered)
     if (cancelled) return
     if (failed) failures.tell(entered, outcome.error)
     try {
@@ -377,6 +382,7 @@ const make = Effect.gen(function* () {
   return Scheduler.of({
     submit,
     queued: (functionId) => lanes.get(functionId)?.waiting ?? 0,
+    counts: (functionId) => counts.of(functionId),
     stop: () => {
       stopping = true
     },

@@ -104,6 +104,7 @@ const registered = {
   env: [],
   workers: { starting: 0, warm: 0, busy: 0, idle: 0, draining: 0 },
   quarantine: null,
+  invocations: { ok: 0, failed: {}, cold_starts: {} },
   queued: 0,
   created_at: "2026-01-27T00:00:00.000Z",
   updated_at: "2026-01-27T00:00:00.000Z"

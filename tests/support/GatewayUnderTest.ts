@@ -144,6 +144,7 @@ export const functionView = (overrides: Partial<FunctionView> = {}): FunctionVie
   env: [],
   workers: { starting: 0, warm: 0, busy: 0, idle: 0, draining: 0 },
   quarantine: null,
+  invocations: { ok: 0, failed: {}, cold_starts: {} },
   queued: 0,
   created_at: "2026-01-27T10:00:00.000Z",
   updated_at: "2026-01-27T10:00:00.000Z",
@@ -243,6 +244,7 @@ export const startGateway = async (options: GatewayOptions = {}): Promise<Gatewa
       return cancel
     },
     queued: () => 0,
+    counts: () => ({ ok: 0, failed: {}, cold_starts: {} }),
     stop: () => {},
     abandon: () => {}
   })

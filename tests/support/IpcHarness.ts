@@ -58,6 +58,7 @@ export const functionView = (name: string): FunctionView => ({
   env: [],
   workers: { starting: 0, warm: 0, busy: 0, idle: 0, draining: 0 },
   quarantine: null,
+  invocations: { ok: 0, failed: {}, cold_starts: {} },
   queued: 0,
   created_at: "2026-01-27T10:00:00.000Z",
   updated_at: "2026-01-27T10:00:00.000Z"
@@ -192,6 +193,7 @@ export const startIpc = async (options: HarnessOptions = {}): Promise<IpcHarness
       }
     },
     queued: () => 0,
+    counts: () => ({ ok: 0, failed: {}, cold_starts: {} }),
     stop: () => {},
     abandon: () => {}
   })

@@ -5,6 +5,7 @@ import { WorkerPools } from "../../src/pool/WorkerPools.ts"
 import type { WorkerCounts } from "../../src/protocol/Management.ts"
 import { Scheduler } from "../../src/scheduler/Scheduler.ts"
 
+export const noInvocations = { ok: 0, failed: {}, cold_starts: {} }
 export const noWorkers: WorkerCounts = { starting: 0, warm: 0, busy: 0, idle: 0, draining: 0 }
 
 /** Pools without processes: a test says what loading a bundle leads to, and reads what was asked of them. */
@@ -46,7 +47,13 @@ export const scriptedPools = () => {
       held: unused,
       listen: unused
     }),
-    Layer.succeed(Scheduler, { submit: unused, queued: () => script.queued, stop: unused, abandon: unused })
+    Layer.succeed(Scheduler, {
+      submit: unused,
+      queued: () => script.queued,
+      counts: () => noInvocations,
+      stop: unused,
+      abandon: unused
+    })
   )
   return { script, calls, layer }
 }
