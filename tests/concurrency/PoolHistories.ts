@@ -1,7 +1,8 @@
 import * as fc from "fast-check"
 import type { WorkerId } from "../../src/domain/Ids.ts"
 import type { PoolLimits } from "../../src/pool/PoolState.ts"
-import { type KnownWorker, type PoolMachine, PoolWorld } from "./PoolModel.ts"
+import { type PoolMachine, PoolWorld } from "./PoolModel.ts"
+import type { KnownWorker } from "./PoolRules.ts"
 
 type Act = (world: PoolWorld) => void
 

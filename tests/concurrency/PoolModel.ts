@@ -1,5 +1,6 @@
 import type { WorkerId } from "../../src/domain/Ids.ts"
 import type * as PoolStateModule from "../../src/pool/PoolState.ts"
+import { BackoffRules, holds, isLeaving, type KnownWorker } from "./PoolRules.ts"
 
 type PoolEvent = PoolStateModule.PoolEvent
 type PoolLimits = PoolStateModule.PoolLimits
@@ -11,29 +12,6 @@ export type PoolMachine = Pick<
   typeof PoolStateModule,
   "initial" | "transition" | "choose" | "nextTick" | "counts"
 >
-
-/** Says which guarantee was broken; the tests of the broken variants look for its name. */
-class GuaranteeBroken extends Error {
-  constructor(guarantee: string, detail: unknown) {
-    super(`${guarantee}: ${typeof detail === "string" ? detail : JSON.stringify(detail)}`)
-  }
-}
-
-const holds = (condition: boolean, guarantee: string, detail: () => unknown): void => {
-  if (!condition) throw new GuaranteeBroken(guarantee, detail())
-}
-
-/** What the world outside knows of a worker, without asking the pool. */
-export interface KnownWorker {
-  phase: "starting" | "ready" | "ending"
-  /** Must get nothing new any more. */
-  condemned: boolean
-  leases: number
-  /** Invocations that it was ever given. */
-  served: number
-  lastWorkAt: number
-  readyAt: number
-}
 
 /**
  * The outside of one pool: its workers, its callers and the clock. It keeps its own account of what is true and holds the
@@ -48,10 +26,7 @@ export class PoolWorld {
   /** Invocations that wait. */
   waiting = 0
   retired = false
-  // The back-off rules, written down a second time.
-  #failedStarts = 0
-  #crashes = 0
-  #startsAllowedFrom = Number.NEGATIVE_INFINITY
+  readonly #backoff = new BackoffRules()
 
   constructor(machine: PoolMachine, limits: PoolLimits) {
     this.machine = machine
@@ -140,14 +115,12 @@ export class PoolWorld {
         worker.phase = "ready"
         worker.lastWorkAt = this.now
         worker.readyAt = this.now
-        this.#failedStarts = 0
-        this.#startsAllowedFrom = Math.min(this.#startsAllowedFrom, this.now + crashWait(this.#crashes))
+        this.#backoff.startSucceeded(this.now)
         return
       }
       case "StartFailed":
         this.workers.delete(event.worker)
-        this.#failedStarts += 1
-        return this.#backOff()
+        return this.#backoff.startFailed(this.now)
       case "Leased": {
         const worker = this.#known(event.worker)
         const isOpen = worker.served < before.limits.mostInvocations
@@ -160,22 +133,19 @@ export class PoolWorld {
         const worker = this.#known(event.worker)
         worker.leases -= 1
         worker.lastWorkAt = this.now
-        if (event.succeeded && !worker.condemned && this.#crashes > 0) {
-          this.#crashes = 0
-          if (this.#failedStarts === 0) this.#startsAllowedFrom = this.now
-        }
+        if (event.succeeded && !worker.condemned) this.#backoff.wentWell(this.now)
         return
       }
       case "WorkerLost": {
         const worker = this.#known(event.worker)
-        if (!worker.condemned) this.#crashed()
+        if (!worker.condemned) this.#backoff.crashed(this.now)
         worker.condemned = true
         worker.leases = 0
         return
       }
       case "WorkerExited": {
         const worker = this.#known(event.worker)
-        if (!worker.condemned && worker.phase === "ready") this.#crashed()
+        if (!worker.condemned && worker.phase === "ready") this.#backoff.crashed(this.now)
         this.workers.delete(event.worker)
         return
       }
@@ -183,26 +153,13 @@ export class PoolWorld {
         this.#known(event.worker).condemned = true
         return
       case "Reset":
-        this.#failedStarts = 0
-        this.#crashes = 0
-        this.#startsAllowedFrom = Number.NEGATIVE_INFINITY
-        return
+        return this.#backoff.reset()
       case "Retired":
         this.retired = true
         return
       default:
         return void before
     }
-  }
-
-  #crashed(): void {
-    this.#crashes += 1
-    this.#backOff()
-  }
-
-  #backOff(): void {
-    const wait = Math.max(startWait(this.#failedStarts), crashWait(this.#crashes))
-    if (wait > 0) this.#startsAllowedFrom = this.now + wait
   }
 
   #known(id: WorkerId): KnownWorker {
@@ -326,12 +283,12 @@ export class PoolWorld {
     if (starts > 0) holds(state.workers.length <= maxWorkers, "live workers ≤ max_workers", () => state)
     const need = this.#need()
     const successors = event._tag === "Tick" && this.#hasOld ? 1 : 0
-    const isTrial = starts === 0 || need.starting <= Math.max(this.#mostStarting(need), successors)
+    const isTrial = starts === 0 || need.starting <= Math.max(this.#backoff.mostStarting(need), successors)
     holds(isTrial || event._tag === "WorkersWanted", "one is tried before there are more", () => state)
     if (event._tag !== "WorkersWanted") {
-      holds(starts === 0 || this.now >= this.#startsAllowedFrom, "the back-off is kept", () => ({
+      holds(starts === 0 || this.now >= this.#backoff.startsAllowedFrom, "the back-off is kept", () => ({
         now: this.now,
-        startsAllowedFrom: this.#startsAllowedFrom,
+        startsAllowedFrom: this.#backoff.startsAllowedFrom,
         actions: step.actions
       }))
       // A successor starts before a warm worker that is too old goes.
@@ -343,8 +300,8 @@ export class PoolWorld {
     }
     // Whoever waits has a worker under way unless there is a reason why not.
     if (event._tag === "Leased") return
-    const blocked = this.now < this.#startsAllowedFrom || state.workers.length >= maxWorkers
-    const enough = need.starting >= Math.min(this.#mostStarting(need), need.starts)
+    const blocked = this.now < this.#backoff.startsAllowedFrom || state.workers.length >= maxWorkers
+    const enough = need.starting >= Math.min(this.#backoff.mostStarting(need), need.starts)
     const reached = blocked || enough || this.#silent(event, before)
     holds(reached, "what waits is started for", () => ({ need, state }))
   }
@@ -382,12 +339,6 @@ export class PoolWorld {
   get #concurrency(): number {
     const { concurrency, mostInvocations } = this.state.limits
     return Math.min(concurrency, mostInvocations)
-  }
-
-  /** Where it is unclear that a worker will do well, one is tried; in quarantine it has to have done so. */
-  #mostStarting({ ready }: { readonly ready: number }): number {
-    if (this.#failedStarts < 8 && this.#crashes >= 20) return ready > 0 ? 0 : 1
-    return this.#failedStarts > 0 || this.#crashes > 3 ? 1 : Number.POSITIVE_INFINITY
   }
 
   get #hasOld(): boolean {
@@ -439,9 +390,12 @@ export class PoolWorld {
     }
     const need = this.#need()
     const mayStart = state.workers.length < state.limits.maxWorkers
-    const isMissing = need.starting < Math.min(this.#mostStarting(need), need.starts)
-    if (isMissing && mayStart && this.#startsAllowedFrom > this.now) {
-      holds(next !== null && next <= this.#startsAllowedFrom, "the back-off ends", () => ({ next, state }))
+    const isMissing = need.starting < Math.min(this.#backoff.mostStarting(need), need.starts)
+    if (isMissing && mayStart && this.#backoff.startsAllowedFrom > this.now) {
+      holds(next !== null && next <= this.#backoff.startsAllowedFrom, "the back-off ends", () => ({
+        next,
+        state
+      }))
     }
     const idle = [...this.workers.values()].filter((worker) => this.#waits(worker) && worker.leases === 0)
     if (idle.length > 0 && need.ready > state.limits.warmWorkers) {
@@ -453,25 +407,8 @@ export class PoolWorld {
     const isTheirTurn = !state.workers.some((slot) => slot._tag === "Starting" || isLeaving(slot))
     if (!this.retired && maxAgeMs !== Number.POSITIVE_INFINITY && ageing.length > 0 && isTheirTurn) {
       const old = Math.min(...ageing.map((worker) => worker.readyAt)) + maxAgeMs
-      const due = Math.max(old, this.#startsAllowedFrom)
+      const due = Math.max(old, this.#backoff.startsAllowedFrom)
       holds(next !== null && next <= due, "age is watched", () => ({ next, due, state }))
     }
   }
-}
-
-type Leaving = PoolStateModule.WorkerSlot & { readonly _tag: "Draining" | "Stopping" }
-
-const isLeaving = (slot: PoolStateModule.WorkerSlot): slot is Leaving =>
-  slot._tag === "Draining" || slot._tag === "Stopping"
-
-const quarantine = (beyond: number): number => Math.min(10_000 * 2 ** beyond, 300_000)
-
-const startWait = (failed: number): number => {
-  if (failed === 0) return 0
-  return failed < 8 ? 100 * 2 ** (failed - 1) : quarantine(failed - 8)
-}
-
-const crashWait = (crashes: number): number => {
-  if (crashes <= 3) return 0
-  return crashes < 20 ? Math.min(50 * 2 ** (crashes - 4), 250) : quarantine(crashes - 20)
 }
