@@ -1,7 +1,6 @@
 import { existsSync, readFileSync } from "node:fs"
 import { join } from "node:path"
 import type { Bench } from "../Bench.ts"
-import { CaseFailure } from "../../model/Case.ts"
 import { type Door, Fn } from "../Door.ts"
 import { type JournalEntry, scriptBundle, type ScriptedWorker } from "./ScriptedWorker.ts"
 
@@ -40,8 +39,7 @@ export const journalPath = (bench: Bench): string => join(bench.context.folder, 
 
 /**
  * Deploys a script to the instance whose workers are the suite's own program. `args.journal` is where it may keep its journal.
- * A registration that is refused says nothing of what is checked with workers: it is no failure of an expectation. What
- * becomes of the deployment is up to them.
+ * That the deployment is accepted is up to them, and is expected.
  */
 export const scripted = async <Args extends object>(
   bench: Bench,
@@ -54,16 +52,11 @@ export const scripted = async <Args extends object>(
   const server = door ?? (await bench.scripted())
   const source = scriptBundle(script, { ...args, journal })
   const name = server.name()
-  const view = await server.register({ name, runtime: "quickjs-ng", ...settings }).catch(refused)
-  await server.deploy(name, "v1", source)
+  const view = await server.register({ name, runtime: "quickjs-ng", ...settings })
+  await server.expectDeployed(name, "v1", source)
   return {
     fn: new Fn(server, { name, id: String(view["function_id"]) }),
     journal: () => journalOf(journal),
     heard: (type) => heardIn(journalOf(journal), type)
   }
-}
-
-const refused = (error: unknown): never => {
-  if (!(error instanceof CaseFailure)) throw error
-  throw new Error(`the function could not be registered: ${error.message}: ${String(error.observed)}`)
 }
