@@ -47,6 +47,12 @@ describe("a case file of the worker's", () => {
     expect(await violated("plain")).toEqual(["WP-091"])
     expect(await violated("owns")).toEqual(["WP-091", "WP-090", "WP-105"])
   })
+
+  it("is refused where it has no case: a run without it would be green all the same", async () => {
+    const file = join(bench().context.folder, "none.yaml")
+    await writeFile(file, "area: mine\ncases: []\n")
+    await expect(suiteOf([file])).rejects.toThrow(/none\.yaml:2:8: a case file has at least one case/)
+  })
 })
 
 /** A worker in a language whose maps have no order: what it shows of the query begins with the last pair. */
