@@ -1,3 +1,4 @@
+import { SetUpFailed } from "../../model/Case.ts"
 import { check, holds } from "../check.ts"
 import { casesOf } from "../define.ts"
 import { journalOf, journalPath, scripted, type ScriptedFunction } from "../scripted/scripted.ts"
@@ -179,7 +180,11 @@ cases.add(
     const began = performance.now()
     const refusal = await silent.then(
       () => null,
-      (error: unknown) => error
+      (error: unknown) => {
+        // it came to no worker
+        if (error instanceof SetUpFailed) throw error
+        return error
+      }
     )
     holds("a version whose worker never gets ready was deployed", refusal !== null)
     holds("it was given up before its time", performance.now() - began >= 900)
