@@ -55,7 +55,7 @@ add(
       await writeFile(path, text)
       const expected = { sha256: sumOf(text), size_bytes: Buffer.byteLength(text) }
       const ways: Readonly<Record<string, () => Promise<unknown>>> = {
-        text: () => server.expectDeployed(name, `${label}-text`, text),
+        text: () => server.deploy(name, `${label}-text`, text),
         form: () => deployForm(server, name, `${label}-form`, text),
         path: async () => {
           const body = { version: `${label}-path`, bundle_path: path }
