@@ -2,7 +2,7 @@ import { spawn } from "node:child_process"
 import { once } from "node:events"
 import { existsSync } from "node:fs"
 import { describe, expect, it } from "vitest"
-import { CaseFailure } from "./model/Case.ts"
+import { CaseFailure, SetUpFailed } from "./model/Case.ts"
 import { type CaseResult, faultsOf, type RunResult } from "./model/Result.ts"
 import { type Suite, TargetUnusable } from "./model/Suite.ts"
 import { isRunning } from "./ProcessGroups.ts"
@@ -296,6 +296,9 @@ describe("the runner", () => {
         fakeCase("a/throws", () => {
           throw new RangeError("of its own")
         }),
+        fakeCase("a/refused", () => {
+          throw new SetUpFailed("the registration was refused", "400")
+        }),
         fakeCase("a/dead", () => {
           throw new TargetUnusable("it died at once")
         }),
@@ -303,7 +306,9 @@ describe("the runner", () => {
       ])
     )
     const causes = result.cases.map(({ verdict }) => (verdict._tag === "Failed" ? verdict.cause : "none"))
-    expect(causes).toEqual([undefined, "error", "error", "time"])
+    expect(causes).toEqual([undefined, "error", "set-up", "error", "time"])
+    const message = "set-up failed: the registration was refused"
+    expect(result.cases[2]?.verdict).toMatchObject({ message, observed: "400" })
   })
 
   it("reports what there is when it is interrupted, and ends what runs", async () => {

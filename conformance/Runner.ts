@@ -2,7 +2,7 @@ import { mkdir, mkdtemp, rm } from "node:fs/promises"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import type { Case } from "./model/Case.ts"
-import { CaseFailure } from "./model/Case.ts"
+import { CaseFailure, SetUpFailed } from "./model/Case.ts"
 import type { Requirement } from "./model/Requirement.ts"
 import type { CaseResult, RunResult, Verdict } from "./model/Result.ts"
 import { type StartedTarget, type Suite, TargetUnusable, whyNotApplicable } from "./model/Suite.ts"
@@ -272,6 +272,16 @@ const failed = (error: unknown, transcript: Transcript): Verdict => {
   const lines = { transcript: transcript.lines() }
   if (error instanceof TargetUnusable) {
     return { _tag: "Failed", message: [error.message, ...error.details].join("\n"), cause: "error", ...lines }
+  }
+  if (error instanceof SetUpFailed) {
+    const observed = error.observed === undefined ? {} : { observed: showValue(error.observed) }
+    return {
+      _tag: "Failed",
+      message: `set-up failed: ${error.message}`,
+      cause: "set-up",
+      ...observed,
+      ...lines
+    }
   }
   if (!(error instanceof CaseFailure))
     return { _tag: "Failed", message: wordsOf(error), cause: "error", ...lines }

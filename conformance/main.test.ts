@@ -242,7 +242,7 @@ describe("bunbase conformance", () => {
       ['bunbase conformance worker takes no arguments; "more" is one too many']
     ],
     ["no results", ["report", "--html", "x.html"], ["give the results that are put together"]],
-    ["a result that is none", ["report", "/dev/null"], ["/dev/null: "]],
+    ["a result that is none", ["report", "/dev/null"], ["/dev/null is no result of a run"]],
     ["an unknown id", [...worker, "--id", "WP-1*"], ["--id WP-1*: no case and no requirement is like that"]],
     [
       "another suite's requirement",

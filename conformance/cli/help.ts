@@ -15,7 +15,7 @@ ${commands.map(({ name, summary }) => row(name, `${capital(summary)}.`)).join("\
 
 Exit codes:
 ${row("0", "Everything that was checked holds.")}
-${row("1", "A case failed, or a MUST that binds the target is untested, or unchecked and no --partial.")}
+${row("1", "A case failed (not for a SHOULD or MAY alone), or a MUST that binds the target is untested, or unchecked and no --partial.")}
 ${row("2", "The command line is wrong, an id is unknown, or a case file is malformed. Nothing was run.")}
 ${row("3", "The target does not start, dies at once, hangs, floods its output, or speaks another protocol.")}
 ${row("130", "Interrupted; what there was is reported.")}

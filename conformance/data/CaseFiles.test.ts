@@ -3,7 +3,7 @@ import { mkdtemp, rm, writeFile } from "node:fs/promises"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { afterEach, beforeEach, describe, expect, it } from "vitest"
-import { CaseFailure } from "../model/Case.ts"
+import { CaseFailure, SetUpFailed } from "../model/Case.ts"
 import type { Requirement } from "../model/Requirement.ts"
 import { loadCaseFiles } from "./CaseFiles.ts"
 import { CaseFileErrors } from "./Mistakes.ts"
@@ -159,6 +159,21 @@ describe("case files", () => {
       message: `alive (${folder}/a.yaml:18:13): it is not`,
       expected: "life",
       observed: 3
+    })
+  })
+
+  it("fail in their set-up where a step does, and say which it is", async () => {
+    const register = {
+      name: "register",
+      place: { file: "a.yaml", line: 3, column: 5 },
+      play: () => Promise.reject(new SetUpFailed("the registration was refused", "400"))
+    }
+    const { signal } = new AbortController()
+    const failure = await playSteps([register], undefined, signal).catch((error: unknown) => error)
+    expect(failure).toMatchObject({
+      name: "SetUpFailed",
+      message: "register (a.yaml:3:5): the registration was refused",
+      observed: "400"
     })
   })
 

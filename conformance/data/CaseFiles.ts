@@ -88,7 +88,13 @@ const AnyCase = Schema.declare(
     typeof value === "object" && value !== null && !Array.isArray(value),
   { message: () => "a case is a map" }
 )
-const FileSchema = Schema.Struct({ area: Name, needs: optional(NeedsSchema), cases: Schema.Array(AnyCase) })
+const FileSchema = Schema.Struct({
+  area: Name,
+  needs: optional(NeedsSchema),
+  cases: Schema.Array(AnyCase).pipe(
+    Schema.minItems(1, { message: () => "a case file has at least one case" })
+  )
+})
 
 const LARGEST_FILE = 2_000_000
 

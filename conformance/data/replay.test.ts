@@ -4,7 +4,7 @@ import { mkdtemp, rm, writeFile } from "node:fs/promises"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { afterEach, beforeEach, describe, expect, it } from "vitest"
-import { type CaseContext, CaseFailure } from "../model/Case.ts"
+import { type CaseContext, CaseFailure, SetUpFailed } from "../model/Case.ts"
 import { Transcript } from "../model/Transcript.ts"
 import { requirement, specification } from "../testing/fakes.ts"
 import { loadCaseFiles } from "./CaseFiles.ts"
@@ -107,6 +107,14 @@ describe("a property", () => {
       defaultTimeoutMs: 1_000
     })
     await expect(playSteps(one?.steps ?? [], undefined, context().signal)).rejects.toThrow("the echo differs")
+  })
+
+  it("whose set-up fails has no counterexample", async () => {
+    const refused = new SetUpFailed("the registration was refused", "400")
+    const property = fc.asyncProperty(fc.string(), (_text) => Promise.reject(refused))
+    await expect(
+      checkProperty(property, { context: context(), runs: 3, withinMs: 60_000, timeoutFactor: 1, replay })
+    ).rejects.toBe(refused)
   })
 
   it.each([1, 3])("fails where run %d hangs, and tells it as a case", async (hanging) => {

@@ -1,6 +1,6 @@
 import fc from "fast-check"
 import { stringify } from "yaml"
-import { type CaseContext, CaseFailure } from "../model/Case.ts"
+import { type CaseContext, CaseFailure, SetUpFailed } from "../model/Case.ts"
 
 /** One run of a property that takes longer has hung: far beyond what any takes on a busy machine. */
 const MOST_RUN_MS = 12_000
@@ -74,6 +74,8 @@ export const checkProperty = async <Ts>(
     caseFile(area, one).trimEnd()
   ].join("\n")
   if (messageOf(errorInstance).startsWith("Property timeout")) throw new CaseFailure(words, { isLate: true })
+  // no example has to do with it
+  if (errorInstance instanceof SetUpFailed) throw errorInstance
   // what is no expectation that failed is not made one here
   if (!(errorInstance instanceof CaseFailure)) throw new Error(words, { cause: errorInstance })
   const { expected, observed, requirements } = errorInstance

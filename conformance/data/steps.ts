@@ -1,5 +1,5 @@
 import { Either, type Schema } from "effect"
-import { CaseFailure } from "../model/Case.ts"
+import { CaseFailure, SetUpFailed } from "../model/Case.ts"
 import { decodeValue } from "./schemaMistakes.ts"
 import { type Mistake, type Place, showPlace } from "./Mistakes.ts"
 
@@ -53,6 +53,8 @@ export const playSteps = async <Session>(
     } catch (error) {
       // the runner knows better why it is over
       signal.throwIfAborted()
+      if (error instanceof SetUpFailed)
+        throw new SetUpFailed(`${name} (${showPlace(place)}): ${error.message}`, error.observed)
       if (!(error instanceof CaseFailure)) throw error
       const { expected, message, observed, requirements } = error
       throw new CaseFailure(`${name} (${showPlace(place)}): ${message}`, {

@@ -88,7 +88,7 @@ const killedInDeploy: Fault = {
       check("what is in force", { $oneOf: acknowledged ? [version] : [before, version] }, text, new Map(), [
         "GR-051"
       ])
-      if (text !== version) await server.deploy("cut", version, large(version))
+      if (text !== version) await server.expectDeployed("cut", version, large(version))
       const next = await answerOf(server, "cut")
       check("the same label, deployed again", version, next.text, new Map(), ["GR-052"])
       before = version
@@ -173,7 +173,7 @@ const diskFull: Fault = {
       check("a call on a full disk", 200, response.status, new Map(), ["GR-053"])
     }
     empty()
-    await server.deploy(fn.name, "v2", bundle)
+    await server.expectDeployed(fn.name, "v2", bundle)
     check("what answers with room again", "later", (await call(fn)).text)
     const logs = server.address.logsDir()
     if (logs !== null) {

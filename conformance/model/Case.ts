@@ -30,8 +30,8 @@ export interface CaseContext extends Processes {
 }
 
 /**
- * One case: passes when `run` resolves. A `CaseFailure` says what was expected and observed; anything else that is thrown is
- * a failure too.
+ * One case: passes when `run` resolves. A `CaseFailure` says what was expected and observed, a `SetUpFailed` what was missing
+ * before; anything else that is thrown is a failure too.
  */
 export interface Case<Target> {
   /** Unique in its suite, lower case, by area: `worker/invoke/answers-once`. */
@@ -75,5 +75,20 @@ export class CaseFailure extends Error {
     this.observed = more.observed
     this.requirements = more.requirements
     this.isLate = more.isLate ?? false
+  }
+}
+
+/**
+ * What a case needs first was not to be had: a registration or a deployment that was refused, say. Nothing was seen of what the
+ * case is about, which fails nevertheless.
+ */
+export class SetUpFailed extends Error {
+  override readonly name = "SetUpFailed"
+  /** What was answered instead. */
+  readonly observed: unknown
+
+  constructor(message: string, observed?: unknown) {
+    super(message)
+    this.observed = observed
   }
 }

@@ -72,16 +72,23 @@ export class NoRunResult extends Error {
 
 /** Reads what `--json` wrote. */
 export const readRun = async (path: string): Promise<RunResult> => {
+  const text = await readFile(path, "utf8").catch((error: unknown) => {
+    const isMissing = error instanceof Error && "code" in error && error.code === "ENOENT"
+    throw new NoRunResult(`${path}: ${isMissing ? "there is no such file" : messageOf(error)}`)
+  })
   let value: unknown
   try {
-    value = JSON.parse(await readFile(path, "utf8"))
+    value = JSON.parse(text)
   } catch (error) {
-    throw new NoRunResult(`${path}: ${error instanceof Error ? error.message : String(error)}`)
+    throw noResult(path, messageOf(error))
   }
   const decoded = decodeValue(Run, value)
   if (Either.isRight(decoded)) return decoded.right
   const [first] = decoded.left
-  throw new NoRunResult(
-    `${path} is no result of a run (${first === undefined ? "" : `${first.path.join(".")}: `}${first?.message}); give files that --json wrote`
-  )
+  throw noResult(path, `${first === undefined ? "" : `${first.path.join(".")}: `}${first?.message}`)
 }
+
+const noResult = (path: string, why: string): NoRunResult =>
+  new NoRunResult(`${path} is no result of a run (${why}); give files that --json wrote`)
+
+const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error))

@@ -10,7 +10,7 @@ import { htmlReport } from "./html.ts"
 import { junitReport } from "./junit.ts"
 import { mergeRuns } from "./merge.ts"
 import { SCRIPT } from "./page.ts"
-import { readRun } from "./readRun.ts"
+import { NoRunResult, readRun } from "./readRun.ts"
 import { terminalReport } from "./terminal.ts"
 
 const failed = caseResult("worker/invoke/twice", {
@@ -111,7 +111,12 @@ describe("the report on a terminal", () => {
 
   it("counts requirements by area, MUSTs, cases and property runs, and says how to repeat a failure", () => {
     expect(text).toMatch(/worker-protocol +5 +1 +1 +2 +0 +1\n/)
-    expect(text).toMatch(/together +5 +1 +1 +2 +0 +1\n/)
+    expect(text).not.toMatch(/^total/m) // of one area it would be the same again
+    const http = {
+      ...bun,
+      requirements: [...bun.requirements, requirementResult("HG-001", { area: "http-gateway" })]
+    }
+    expect(terminalReport(http, { color: false })).toMatch(/^http-gateway +1 .*\ntotal +6 +2 +1 +2 +0 +1\n/m)
     expect(text).toContain("MUSTs covered: 2 of the 3 that bind the target")
     expect(text).toContain(
       "cases: 1 passed, 1 failed, 1 not applicable; property runs: 1,200; 1.2 s; seed 42"
@@ -313,7 +318,11 @@ describe("a result that was written", () => {
   })
 
   it.each([
-    ["no JSON", "{", /run\.json: .*JSON/],
+    [
+      "no JSON",
+      "<testsuites/>",
+      /run\.json is no result of a run \(.*JSON.*\); give files that --json wrote/
+    ],
     ["something else", '{"format":1}', /is no result of a run \(suite: suite is missing\)/],
     [
       "another format",
@@ -324,5 +333,10 @@ describe("a result that was written", () => {
     const path = join(folder, "run.json")
     await writeFile(path, text)
     await expect(readRun(path)).rejects.toThrow(message)
+  })
+
+  it("is refused in plain words where it is not there", async () => {
+    const path = join(folder, "none.json")
+    await expect(readRun(path)).rejects.toThrow(new NoRunResult(`${path}: there is no such file`))
   })
 })

@@ -126,15 +126,16 @@ const areaTable = (run: RunResult, paint: Paint): ReadonlyArray<string> => {
       counts["not-applicable"]
     )
   }
+  const areas = areasOf(run.requirements)
   return [
     paint("dim", row("requirements", "all", "pass", "fail", "untested", "unchecked", "n.a.")),
-    ...areasOf(run.requirements).map((area) =>
+    ...areas.map((area) =>
       counted(
         area,
         run.requirements.filter((one) => one.area === area)
       )
     ),
-    counted("together", run.requirements)
+    ...(areas.length > 1 ? [counted("total", run.requirements)] : [])
   ]
 }
 

@@ -1,6 +1,6 @@
 import { readdirSync, readFileSync } from "node:fs"
 import { join } from "node:path"
-import { type CaseContext, CaseFailure } from "../model/Case.ts"
+import { type CaseContext, CaseFailure, SetUpFailed } from "../model/Case.ts"
 import { exchange, HttpConnection, type HttpRequest } from "./client/HttpClient.ts"
 import type { HttpResponse } from "./client/HttpResponse.ts"
 import { type CommandName, SocketClient, type Answer } from "./client/SocketClient.ts"
@@ -112,20 +112,35 @@ export class Door {
     })
   }
 
-  /** Registers by whichever door there is. Fails where it is refused. */
-  async register(settings: Readonly<Record<string, unknown>>): Promise<Record<string, unknown>> {
+  /** Registers what a case needs, by whichever door there is. Where it is refused, the set-up has failed. */
+  register(settings: Readonly<Record<string, unknown>>): Promise<Record<string, unknown>> {
+    return this.expectRegistered(settings).catch(setUpFailed)
+  }
+
+  /** Deploys what a case needs, by whichever door there is. Where it is refused, the set-up has failed. */
+  deploy(name: string, version: string, bundle: string): Promise<Record<string, unknown>> {
+    return this.expectDeployed(name, version, bundle).catch(setUpFailed)
+  }
+
+  /** A registration that has to be accepted: the case is about that. */
+  async expectRegistered(settings: Readonly<Record<string, unknown>>): Promise<Record<string, unknown>> {
     if (this.address.url !== null) {
       const response = await this.api("POST", "/functions", settings)
-      check("the registration's status", { $oneOf: [200, 201] }, response.status)
+      if (response.status !== 200 && response.status !== 201) {
+        throw new CaseFailure("the registration was refused", {
+          expected: "200 or 201",
+          observed: `${response.status} ${response.text()}`
+        })
+      }
       return response.json() as Record<string, unknown>
     }
     const { payload, status } = await this.call("REGISTER_FUNCTION", settings)
-    check("the registration's status", "OK", status)
-    return payload
+    if (status === "OK") return payload
+    throw new CaseFailure("the registration was refused", { expected: "OK", observed: { status, payload } })
   }
 
-  /** Deploys by whichever door there is. Fails where it is refused. */
-  async deploy(name: string, version: string, bundle: string): Promise<Record<string, unknown>> {
+  /** A deployment that has to be accepted: the case is about that. */
+  async expectDeployed(name: string, version: string, bundle: string): Promise<Record<string, unknown>> {
     if (this.address.url !== null) {
       const response = await this.api("POST", `/functions/${name}/deploy`, { version, bundle })
       if (response.status !== 200) {
@@ -137,8 +152,11 @@ export class Door {
       return response.json() as Record<string, unknown>
     }
     const { payload, status } = await this.call("DEPLOY_FUNCTION", { function_id: name, version, bundle })
-    check("the deployment's status", "OK", status)
-    return payload
+    if (status === "OK") return payload
+    throw new CaseFailure(`the deployment of ${name} was refused`, {
+      expected: "OK",
+      observed: { status, payload }
+    })
   }
 
   /** The function as the management API shows it. */
@@ -199,6 +217,12 @@ export class Door {
   until<A>(what: string, probe: () => Promise<A | null> | A | null, limitMs = 8_000): Promise<A> {
     return until(what, probe, this.context.signal, limitMs)
   }
+}
+
+/** What goes wrong with what a case needs first says nothing of what the case is about. */
+const setUpFailed = (error: unknown): never => {
+  if (!(error instanceof CaseFailure) || error.isLate) throw error
+  throw new SetUpFailed(error.message, error.observed)
 }
 
 /** Asks again and again until there is something; fails after `limitMs`. */

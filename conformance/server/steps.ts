@@ -315,24 +315,48 @@ const invokeBytes = stepKind({
 
 const Settings = Schema.Record({ key: Schema.String, value: Schema.Unknown })
 
+const settingsOf = (given: typeof Settings.Type, session: Session): typeof Settings.Type => ({
+  name: session.fresh,
+  runtime: session.door.runtime,
+  ...fill(given, session)
+})
+
 const register = stepKind({
   name: "register",
   schema: Settings,
   play: async (given, session: Session) => {
-    await session.door.register({
-      name: session.fresh,
-      runtime: session.door.runtime,
-      ...fill(given, session)
-    })
+    await session.door.register(settingsOf(given, session))
   }
 })
 
+/** The same of a registration that the case is about. */
+const expectRegistered = stepKind({
+  name: "expect_registered",
+  schema: Settings,
+  play: async (given, session: Session) => {
+    await session.door.expectRegistered(settingsOf(given, session))
+  }
+})
+
+const Version = Schema.Struct({ version: Schema.String, bundle: Schema.String })
+
+const sourceOf = ({ bundle }: typeof Version.Type, { door }: Session): string =>
+  bundle.endsWith(".js") ? door.fixture(bundle) : bundle
+
 const deploy = stepKind({
   name: "deploy",
-  schema: Schema.Struct({ version: Schema.String, bundle: Schema.String }),
-  play: async ({ bundle, version }, session: Session) => {
-    const source = bundle.endsWith(".js") ? session.door.fixture(bundle) : bundle
-    await session.door.deploy(session.fresh, version, source)
+  schema: Version,
+  play: async (given, session: Session) => {
+    await session.door.deploy(session.fresh, given.version, sourceOf(given, session))
+  }
+})
+
+/** The same of a deployment that the case is about. */
+const expectDeployed = stepKind({
+  name: "expect_deployed",
+  schema: Version,
+  play: async (given, session: Session) => {
+    await session.door.expectDeployed(session.fresh, given.version, sourceOf(given, session))
   }
 })
 
@@ -343,5 +367,7 @@ export const serverSteps: ReadonlyArray<StepKind<Session>> = [
   socket,
   invokeBytes,
   register,
-  deploy
+  expectRegistered,
+  deploy,
+  expectDeployed
 ]

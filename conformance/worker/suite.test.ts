@@ -47,9 +47,42 @@ describe("a case file of the worker's", () => {
     expect(await violated("plain")).toEqual(["WP-091"])
     expect(await violated("owns")).toEqual(["WP-091", "WP-090", "WP-105"])
   })
+
+  it("is refused where it has no case: a run without it would be green all the same", async () => {
+    const file = join(bench().context.folder, "none.yaml")
+    await writeFile(file, "area: mine\ncases: []\n")
+    await expect(suiteOf([file])).rejects.toThrow(/none\.yaml:2:8: a case file has at least one case/)
+  })
 })
 
+/** A worker in a language whose maps have no order: what it shows of the query begins with the last pair. */
+const REVERSED = `
+const send = (id, type, payload) => process.stdout.write(JSON.stringify({ id, type, payload }) + "\\n")
+send("", "ready", {})
+for await (const line of console) {
+  const { id, type, payload } = JSON.parse(line)
+  if (type !== "invoke") continue
+  const { method, path, query, body } = payload
+  const seen = JSON.stringify({ method, path, query: Object.entries(query).toReversed(), headers: [] })
+  send(id, "response", { status: 200, headers: { "x-seen": Buffer.from(seen).toString("base64") }, body })
+}
+`
+
 describe("a case of the worker's", () => {
+  it("asks for no order of the pairs that came as a map, and for each of them", async () => {
+    const { context } = bench()
+    const { cases } = await suiteOf()
+    const query = cases.find((one) => one.id === "worker/request/query")
+    const play = async (name: string, program: string) => {
+      const file = join(context.folder, name)
+      await writeFile(file, program)
+      return query?.run(targetOf(`${process.execPath} ${file}`), context)
+    }
+    await play("reversed.mjs", REVERSED)
+    const losing = REVERSED.replace("toReversed()", "slice(1)")
+    await expect(play("losing.mjs", losing)).rejects.toBeInstanceOf(CaseFailure)
+  })
+
   it("needs what its requirements are about", async () => {
     const { cases } = await suiteOf()
     const needsOf = (id: string) => cases.find((one) => one.id === id)?.needs

@@ -4,7 +4,7 @@ import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { describe, expect, it } from "vitest"
 import { main } from "../../main.ts"
-import { type Case, CaseFailure } from "../../model/Case.ts"
+import { type Case, CaseFailure, SetUpFailed } from "../../model/Case.ts"
 import type { WorkerOptions } from "../../model/Options.ts"
 import { TargetUnusable } from "../../model/Suite.ts"
 import { anySuite } from "../../Suites.ts"
@@ -101,7 +101,7 @@ describe("a broken target", () => {
     expect(result?.faults).toEqual([])
   })
 
-  it("does not turn red by what is the suite's own fault, nor by a case whose time was over", async () => {
+  it("does not turn red by what is the suite's own fault, nor by a set-up that failed or a case whose time was over", async () => {
     const cases = [
       fakeCase("a/throws", () => {
         throw new RangeError("of its own")
@@ -109,13 +109,17 @@ describe("a broken target", () => {
       fakeCase("a/dead", () => {
         throw new TargetUnusable("it died at once")
       }),
+      fakeCase("a/refused", () => {
+        throw new SetUpFailed("the registration was refused", "400")
+      }),
       fakeCase("a/hangs", (_, { signal }) => once(signal, "abort").then(() => {}), { timeoutMs: 10 })
     ]
     const { result } = await run(target(), cases)
     expect([...(result?.red ?? [])]).toEqual([])
     expect(result?.faults).toEqual([
       "WP-001 stayed green: worker/a/throws is at fault itself: RangeError: of its own; " +
-        "worker/a/dead is at fault itself: it died at once; worker/a/hangs has no verdict: took longer than its 20 ms"
+        "worker/a/dead is at fault itself: it died at once; " +
+        "worker/a/refused has no verdict, its set-up failed: the registration was refused; worker/a/hangs has no verdict: took longer than its 20 ms"
     ])
   })
 

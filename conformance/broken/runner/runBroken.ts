@@ -192,10 +192,11 @@ const runUntilRed = async (
 
 /**
  * The requirements that a case has shown to be violated. A case that threw what it did not mean to has shown nothing but a fault of
- * the suite's, and one whose time was over nothing either, but of a target of which the table says so.
+ * the suite's, one whose set-up failed has not come to it, and one whose time was over has shown nothing either, but of a target
+ * of which the table says so.
  */
 const redOf = ({ requirements, verdict }: CaseResult, byTimeout: boolean): ReadonlyArray<string> => {
-  if (verdict._tag !== "Failed" || verdict.cause === "error") return []
+  if (verdict._tag !== "Failed" || verdict.cause === "error" || verdict.cause === "set-up") return []
   return verdict.cause === "time" && !byTimeout ? [] : (verdict.requirements ?? requirements)
 }
 
@@ -205,6 +206,7 @@ const whatWasSeen = (id: string, seen: ReadonlyArray<CaseResult>): string => {
     if (verdict._tag === "Passed") return `${name} passed`
     if (verdict._tag === "NotApplicable") return `${name} is not for it, ${verdict.reason}`
     if (verdict.cause === "time") return `${name} has no verdict: ${firstLine(verdict.message)}`
+    if (verdict.cause === "set-up") return `${name} has no verdict, its ${firstLine(verdict.message)}`
     if (verdict.cause === "error") return `${name} is at fault itself: ${firstLine(verdict.message)}`
     return `${name} failed for ${(verdict.requirements ?? []).join(", ")}: ${firstLine(verdict.message)}`
   })

@@ -139,7 +139,7 @@ add(
         }
         return new Response("none")
       }`
-      await server.deploy(name, "v1", tries)
+      await server.expectDeployed(name, "v1", tries)
       check("what a function could import", "none", (await server.http(`/functions/${name}`)).text())
     }
   }

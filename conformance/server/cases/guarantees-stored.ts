@@ -144,7 +144,7 @@ add(
       // its label is free: other code can have it
       const other = `${version} again`
       inForce.set(runtime, { version, text: other })
-      const retried = await server.deploy(name, version, large(other))
+      const retried = await server.expectDeployed(name, version, large(other))
       check("the same label with other code", { version }, retried, new Map(), ["GR-052"])
       check("what answers then", other, (await answerOf(server, name)).text, new Map(), ["GR-052"])
     }
@@ -192,9 +192,9 @@ add(
     const shown = await fn.show()
     check("the version in force", "v1", shown.active_version)
     empty()
-    await server.deploy(fn.name, "v2", bundle)
+    await server.expectDeployed(fn.name, "v2", bundle)
     const later = await call(fn)
     holds("the same deployment later is not in force", later.text === "after", later.text)
-    await server.register({ name: "with-room", runtime: server.runtime })
+    await server.expectRegistered({ name: "with-room", runtime: server.runtime })
   }
 )

@@ -265,6 +265,35 @@ cases.add(
 )
 
 cases.add(
+  "spent-time",
+  "An invoke that is sent when its time is over has 0 as what is left of it, and never less",
+  ["WP-180"],
+  {},
+  async (bench) => {
+    const { fn, heard } = await scripted(
+      bench,
+      (worker, args) => {
+        worker.journal(args.journal)
+      },
+      {},
+      { timeout_seconds: 5, max_workers: 1 }
+    )
+    for (let round = 0; round < 4; round += 1) {
+      // a worker is there
+      await firstAnswer(fn)
+      await fn.invoke({ path: "/spent", deadline_ms: 0.001 })
+    }
+    await firstAnswer(fn)
+    const sent = heard("invoke").filter(({ payload }) => payload["path"] === "/spent")
+    // a host may see by itself that it comes too late
+    bench.context.observe(`${sent.length} of 4 invocations without time were sent to a worker`)
+    const left = sent.map(({ payload }) => payload["deadline_ms"])
+    // whole milliseconds may be rounded up
+    check("what is left of their time", { $every: { $gte: 0, $lte: 1 } }, left)
+  }
+)
+
+cases.add(
   "equal-ids",
   "Invocations with one id have different ids on a worker's wire",
   ["WP-176"],

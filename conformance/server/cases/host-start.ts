@@ -1,6 +1,13 @@
+import { SetUpFailed } from "../../model/Case.ts"
 import { check, holds } from "../check.ts"
 import { casesOf } from "../define.ts"
-import { journalOf, journalPath, scripted, type ScriptedFunction } from "../scripted/scripted.ts"
+import {
+  expectScripted,
+  journalOf,
+  journalPath,
+  scripted,
+  type ScriptedFunction
+} from "../scripted/scripted.ts"
 import { firstAnswer, isGone, isReplaced, shows } from "./hostSupport.ts"
 
 /** How a host starts its workers, and what it asks of which of them. */
@@ -12,7 +19,7 @@ cases.add(
   ["WP-048", "WP-051", "WP-122"],
   {},
   async (bench) => {
-    const { fn, heard } = await scripted(
+    const { fn, heard } = await expectScripted(
       bench,
       (worker, args) => {
         worker.journal(args.journal)
@@ -116,7 +123,7 @@ cases.add(
   ["WP-050"],
   {},
   async (bench) => {
-    const { fn } = await scripted(
+    const { fn } = await expectScripted(
       bench,
       (worker) => {
         worker.ready({
@@ -165,7 +172,7 @@ cases.add(
   {},
   async (bench) => {
     const door = await bench.scripted({ startup_timeout_seconds: 1 })
-    const silent = scripted(
+    const silent = expectScripted(
       bench,
       (worker, args) => {
         worker.journal(args.journal)
@@ -179,7 +186,11 @@ cases.add(
     const began = performance.now()
     const refusal = await silent.then(
       () => null,
-      (error: unknown) => error
+      (error: unknown) => {
+        // it came to no worker
+        if (error instanceof SetUpFailed) throw error
+        return error
+      }
     )
     holds("a version whose worker never gets ready was deployed", refusal !== null)
     holds("it was given up before its time", performance.now() - began >= 900)

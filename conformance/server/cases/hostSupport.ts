@@ -1,3 +1,4 @@
+import { SetUpFailed } from "../../model/Case.ts"
 import type { Matcher } from "../../worker/matchers/match.ts"
 import { check } from "../check.ts"
 import type { Fn } from "../Door.ts"
@@ -21,8 +22,7 @@ export const shows = (
 /** The answer of a worker that has done nothing wrong yet. Where there is none, nothing can be seen of what comes of it. */
 export const firstAnswer = async (fn: Fn): Promise<Awaited<ReturnType<Fn["call"]>>> => {
   const answer = await fn.call("/")
-  if (answer.status !== 200)
-    throw new Error(`the function does not work: ${answer.status} ${answer.code ?? ""}`)
+  if (answer.status !== 200) throw new SetUpFailed("the function does not work", answer)
   return answer
 }
 

@@ -67,7 +67,7 @@ each(
     check("who answers", { version: "v1", worker, count: 2 }, await say(fn), new Map(), ["LC-025"])
     const listed = await versionsOf(server, fn.name)
     check("the versions", [{ version: "v1", active: true }], listed, new Map(), ["LC-026"])
-    await server.deploy(fn.name, "v2", gatedSource("v2", null))
+    await server.expectDeployed(fn.name, "v2", gatedSource("v2", null))
     check("who answers", { version: "v2" }, await say(fn), new Map(), ["LC-026"])
   }
 )
@@ -87,7 +87,7 @@ each(
     for (const [source, settings] of taken) {
       const name = server.name()
       await server.register({ name, runtime, ...settings })
-      await server.deploy(name, "v1", source)
+      await server.expectDeployed(name, "v1", source)
       check(`the answer of ${source}`, "ok", (await server.http(`/functions/${name}`)).text())
     }
     const name = server.name()
@@ -111,7 +111,7 @@ add(
       let missing = "no"
       try { await import("not-there-by-convention") } catch { missing = "yes" }
       export default () => new Response([typeof createHash, typeof path.join, typeof version, missing].join())`
-    await server.deploy(name, "v1", source)
+    await server.expectDeployed(name, "v1", source)
     const answer = await server.http(`/functions/${name}`)
     check("what it imported", "function,function,string,yes", answer.text())
     const refusal = await tryDeploy(server, name, "v2", `import "node:not-there"; ${OK}`)
@@ -171,7 +171,7 @@ each(
     refused("the deployment", await deploying, 422, "FN_005")
     const after = { status: "registered", state: "REGISTERED", active_version: null, memory_mb: 65 }
     check("the function afterwards", after, await server.show(name))
-    await server.deploy(name, "v1", OK)
+    await server.expectDeployed(name, "v1", OK)
     check("the answer", "ok", (await server.http(`/functions/${name}`)).text())
   }
 )
@@ -286,7 +286,7 @@ each(
         labels.map(async (version, n) => {
           const bundle = gatedSource(version, upstream, "load")
           if (n % 2 === 0) {
-            await server.deploy(name, version, bundle)
+            await server.expectDeployed(name, version, bundle)
             return
           }
           const answer = await server.call("DEPLOY_FUNCTION", { function_id: name, version, bundle })

@@ -39,7 +39,7 @@ add(
       const shown = await server.call("GET_FUNCTION", { function_id: either })
       check("what the socket shows", { function_id: id }, shown.payload)
     }
-    await server.deploy(id, "v1", SOURCE)
+    await server.expectDeployed(id, "v1", SOURCE)
     const again = await server.call("DEPLOY_FUNCTION", { function_id: id, version: "v1", bundle: SOURCE })
     check("a deployment by id", "OK", again.status)
     for (const either of [name, id]) {
@@ -61,7 +61,7 @@ add("ids-are-own", "Each function has an id of its own, which stays", ["LC-002"]
   const ids = views.map((view) => view["function_id"])
   check("different ids", names.length, new Set(ids).size)
   const [first = ""] = names
-  const same = await server.register({ name: first, runtime, memory_mb: 64 })
+  const same = await server.expectRegistered({ name: first, runtime, memory_mb: 64 })
   check("the id after another registration", ids[0], same["function_id"])
   await server.deploy(first, "v1", SOURCE)
   check("the id after a deployment", ids[0], (await server.show(first)).function_id)
@@ -91,9 +91,9 @@ add(
       isolation: "invocation",
       snapshot: true
     })
-    await server.register({ name, runtime: "bun" })
+    await server.expectRegistered({ name, runtime: "bun" })
     check("the settings", plain, settingsOf(await server.show(name)))
-    await server.deploy(
+    await server.expectDeployed(
       name,
       "v1",
       `${SOURCE}\nif (process.env.A !== undefined) throw new Error('A is there')`
@@ -116,8 +116,8 @@ add(
     refused("the deployment", await tryDeploy(server, name, "v1", source), 422, "FN_005")
     const failed = await server.show(name)
     check("the function afterwards", { status: "registered", handler: "main" }, failed, new Map(), ["LC-027"])
-    await server.register({ name, runtime, handler: "main", env })
-    await server.deploy(name, "v1", source)
+    await server.expectRegistered({ name, runtime, handler: "main", env })
+    await server.expectDeployed(name, "v1", source)
     check("the answer", "main", (await server.http(`/functions/${name}`)).text())
   }
 )

@@ -1,5 +1,6 @@
 // What is there at a server's start (LC-033 to LC-036, LC-050).
 import { readFile, rm, writeFile } from "node:fs/promises"
+import { CaseFailure, SetUpFailed } from "../../model/Case.ts"
 import type { Bench, OwnServer } from "../Bench.ts"
 import { check, holds, refused } from "../check.ts"
 import { casesOf } from "../define.ts"
@@ -36,7 +37,8 @@ const firstAnswer = async <A>(bench: Bench, process: ServerProcess, ask: () => P
       return await ask()
     } catch (error) {
       // nobody listens yet, or the server of before has just let go
-      if (!(error instanceof Error) || error.name === "CaseFailure") throw error
+      if (error instanceof CaseFailure || error instanceof SetUpFailed || !(error instanceof Error))
+        throw error
       await new Promise((resolve) => setTimeout(resolve, 3))
     }
   }
@@ -87,7 +89,7 @@ add(
     await forRuntimes(bench, async (runtime) => {
       const waits = `waits-${runtime}`
       refused("a call of what is not deployed", await server.http(`/functions/${waits}`), 404, "FN_001")
-      await server.deploy(waits, "v1", gatedSource("v1", null))
+      await server.expectDeployed(waits, "v1", gatedSource("v1", null))
       const said = await say(new Fn(server, { name: waits, id: "" }))
       check("who answers", { version: "v1", env: { COLOUR: "blue" } }, said, new Map(), ["LC-034"])
       check("who answers", expected, await say(new Fn(server, { name: `serves-${runtime}`, id: "" })))
@@ -136,7 +138,7 @@ add(
       const ready = ({ workers }: FunctionView) => workers.warm + workers.idle === 2
       await warm.untilShown("two are warm (LC-050)", ready, 20_000)
       check("another function", { count: 1, version: "v1" }, await say(warm))
-      await again.deploy(mended.name, "v1", gatedSource("v1", null))
+      await again.expectDeployed(mended.name, "v1", gatedSource("v1", null))
       check("a function that was deployed again", 200, (await mended.http()).status, new Map(), ["LC-019"])
     })
     for (const [path, bytes] of lost) await writeFile(path, bytes)
@@ -168,8 +170,8 @@ add(
     check("the exit code of the second", 1, (await second.exited).code)
     holds("it does not name the folder", second.output.includes(data), second.output)
     check("who answers", { worker, count: 2 }, await say(fn))
-    await server.register({ name: "later", runtime: server.runtime })
-    await server.deploy("later", "v1", gatedSource("v1", null))
+    await server.expectRegistered({ name: "later", runtime: server.runtime })
+    await server.expectDeployed("later", "v1", gatedSource("v1", null))
     check("a function that was deployed after that", 200, (await server.http("/functions/later")).status)
   }
 )

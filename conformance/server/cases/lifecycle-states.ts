@@ -1,4 +1,5 @@
 // What is seen of a function's state and its workers (LC-046 to LC-049).
+import { SetUpFailed } from "../../model/Case.ts"
 import { check } from "../check.ts"
 import { casesOf } from "../define.ts"
 import { Fn, type FunctionView } from "../Door.ts"
@@ -55,7 +56,8 @@ each(
       const deploying = tryDeploy(server, name, "v1", gatedSource("v1", upstream, "load"))
       await untilState("BUILT")
       upstream.open("load")
-      check("the deployment", 200, (await deploying).status)
+      const { status } = await deploying
+      if (status !== 200) throw new SetUpFailed("the deployment was refused", status)
       await untilState("WARM")
       await goThrough(new Fn(server, { name, id: "" }), upstream, untilState)
     } finally {

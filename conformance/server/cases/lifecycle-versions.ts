@@ -119,8 +119,8 @@ each(
     const { worker } = await say(fn)
     const before = await versionsOf(server, fn.name)
     const [first, second] = await Promise.all([
-      server.deploy(fn.name, "v1", gatedSource("v1", null)),
-      server.deploy(fn.name, "v1", gatedSource("v1", null))
+      server.expectDeployed(fn.name, "v1", gatedSource("v1", null)),
+      server.expectDeployed(fn.name, "v1", gatedSource("v1", null))
     ])
     check("the deployments", { version: "v1", status: "deployed" }, first)
     check("the deployments", { version: "v1", status: "deployed" }, second)
@@ -144,7 +144,7 @@ each(
     const sums = new Map(labels.map((label) => [label, sumOf(gatedSource(label, null))]))
     const stored: Array<string> = []
     for (const label of [...labels, "10.0", "a", "2.0"]) {
-      await server.deploy(name, label, gatedSource(label, null))
+      await server.expectDeployed(name, label, gatedSource(label, null))
       if (!stored.includes(label)) stored.push(label)
       const listed = await versionsOf(server, name)
       const expected = stored.map((version) => ({
@@ -176,7 +176,7 @@ add(
     }
     check("versions", [], await versionsOf(server, name))
     const good = ["0", "Z", "a.b.c", "1.0.0-rc.1+build_5", "x".repeat(64)]
-    for (const label of good) await server.deploy(name, label, gatedSource("x", null))
+    for (const label of good) await server.expectDeployed(name, label, gatedSource("x", null))
     check(
       "versions",
       good.map((version) => ({ version })),
@@ -206,7 +206,7 @@ each(
       await damage()
       const other = await tryDeploy(server, fn.name, "v1", "export default () => new Response('other')")
       refused("other content meanwhile", other, 422, "FN_005")
-      await server.deploy(fn.name, "v1", source)
+      await server.expectDeployed(fn.name, "v1", source)
       check("what is stored after it was deployed again", sumOf(source), sumOf(await readFile(path)))
       check("who answers", { version: "v1", worker }, await say(fn))
     }

@@ -1,4 +1,4 @@
-import { CaseFailure } from "../../model/Case.ts"
+import { CaseFailure, SetUpFailed } from "../../model/Case.ts"
 import type { Bench, OwnServer } from "../Bench.ts"
 import type { OwnOptions } from "../ServerTarget.ts"
 
@@ -8,6 +8,8 @@ export const forRuntimes = async (bench: Bench, play: (runtime: string) => Promi
     try {
       await play(runtime)
     } catch (error) {
+      if (error instanceof SetUpFailed)
+        throw new SetUpFailed(`on ${runtime}: ${error.message}`, error.observed)
       if (!(error instanceof CaseFailure)) throw error
       const { expected, observed, requirements } = error
       throw new CaseFailure(`on ${runtime}: ${error.message}`, {

@@ -1,7 +1,6 @@
 import { existsSync, readFileSync } from "node:fs"
 import { join } from "node:path"
 import type { Bench } from "../Bench.ts"
-import { CaseFailure } from "../../model/Case.ts"
 import { type Door, Fn } from "../Door.ts"
 import { type JournalEntry, scriptBundle, type ScriptedWorker } from "./ScriptedWorker.ts"
 
@@ -38,32 +37,32 @@ export const heardIn = (entries: ReadonlyArray<JournalEntry>, type: string): Rea
 /** Where the journal of a case's scripted workers is. */
 export const journalPath = (bench: Bench): string => join(bench.context.folder, "journal.jsonl")
 
+const scriptedBy =
+  (deploy: (server: Door, name: string, source: string) => Promise<unknown>) =>
+  async <Args extends object>(
+    bench: Bench,
+    script: (worker: ScriptedWorker, args: Args & { readonly journal: string }) => unknown,
+    args: Args,
+    settings: Readonly<Record<string, unknown>> = {},
+    door?: Door
+  ): Promise<ScriptedFunction> => {
+    const journal = journalPath(bench)
+    const server = door ?? (await bench.scripted())
+    const source = scriptBundle(script, { ...args, journal })
+    const name = server.name()
+    const view = await server.register({ name, runtime: "quickjs-ng", ...settings })
+    await deploy(server, name, source)
+    return {
+      fn: new Fn(server, { name, id: String(view["function_id"]) }),
+      journal: () => journalOf(journal),
+      heard: (type) => heardIn(journalOf(journal), type)
+    }
+  }
+
 /**
  * Deploys a script to the instance whose workers are the suite's own program. `args.journal` is where it may keep its journal.
- * A registration that is refused says nothing of what is checked with workers: it is no failure of an expectation. What
- * becomes of the deployment is up to them.
  */
-export const scripted = async <Args extends object>(
-  bench: Bench,
-  script: (worker: ScriptedWorker, args: Args & { readonly journal: string }) => unknown,
-  args: Args,
-  settings: Readonly<Record<string, unknown>> = {},
-  door?: Door
-): Promise<ScriptedFunction> => {
-  const journal = journalPath(bench)
-  const server = door ?? (await bench.scripted())
-  const source = scriptBundle(script, { ...args, journal })
-  const name = server.name()
-  const view = await server.register({ name, runtime: "quickjs-ng", ...settings }).catch(refused)
-  await server.deploy(name, "v1", source)
-  return {
-    fn: new Fn(server, { name, id: String(view["function_id"]) }),
-    journal: () => journalOf(journal),
-    heard: (type) => heardIn(journalOf(journal), type)
-  }
-}
+export const scripted = scriptedBy((server, name, source) => server.deploy(name, "v1", source))
 
-const refused = (error: unknown): never => {
-  if (!(error instanceof CaseFailure)) throw error
-  throw new Error(`the function could not be registered: ${error.message}: ${String(error.observed)}`)
-}
+/** The same where the case is about what the script's workers announce, and what becomes of the deployment by it. */
+export const expectScripted = scriptedBy((server, name, source) => server.expectDeployed(name, "v1", source))

@@ -84,5 +84,9 @@ export const invocations: Readonly<Record<string, HostFlaw>> = {
     )
   })),
   // WP-180
-  "always-the-whole-time": invokes((payload) => ({ ...payload, deadline_ms: 5_000 }))
+  "always-the-whole-time": invokes((payload) => ({ ...payload, deadline_ms: 5_000 })),
+  "overdraws-the-time": invokes((payload) => ({
+    ...payload,
+    deadline_ms: payload["deadline_ms"] === 0 ? -3 : payload["deadline_ms"]
+  }))
 }

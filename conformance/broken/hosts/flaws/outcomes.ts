@@ -91,6 +91,12 @@ export const outcomes: Readonly<Record<string, HostFlaw>> = {
       return []
     }
   },
+  "leaves-unknown-calls-open": {
+    heard: (line) => {
+      const { message } = line
+      return message?.type === "call" && message.payload["name"] !== "fetch" ? [] : [line]
+    }
+  },
   // WP-159
   "ends-fetches-well": results((result) => [
     result.payload["ok"] === true ? result : { ...result, payload: wellDone(result.payload["call_id"]) }
