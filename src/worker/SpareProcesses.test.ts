@@ -226,7 +226,7 @@ describe("spare processes", () => {
     misbehave(all)
     await settled()
     const one = all.started[0] as ScriptedProcess
-    expect([one.discarded, all.spares.count, one.signals.length > 0]).toEqual([true, 0, true])
+    expect([one.discarded, all.spares.count, one.body.isGone()]).toEqual([true, 0, true])
     expect(all.said[0]).toContain(reason)
     // what it says afterwards is nobody's
     one.says(READY)
