@@ -7,11 +7,10 @@ import type { WorkerBody } from "./WorkerConversation.ts"
 
 const READY = `${JSON.stringify({ id: "", type: "ready", payload: {} })}\n`
 
-/** A process that does as the test says. A killed one ends, unless it is stuck. */
+/** A process that does as the test says. A killed one ends. */
 class ScriptedProcess {
   readonly signals: Array<string> = []
   discarded = false
-  stuck = false
   usable = true
   #gone = false
   #events: TransportEvents | null = null
@@ -30,7 +29,7 @@ class ScriptedProcess {
     isGone: () => this.#gone,
     signal: (signal) => {
       this.signals.push(signal)
-      if (!this.stuck) void this.ends(`was ended by ${signal}`)
+      void this.ends(`was ended by ${signal}`)
     },
     discard: () => void (this.discarded = true)
   }
