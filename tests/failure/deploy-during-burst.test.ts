@@ -14,6 +14,7 @@ const CHANGES = 12
 const suite = (runtime: "bun" | "quickjs-ng") => {
   let server: TestServer
   let client: FunctionsClient
+  const stopped: Array<TestServer> = []
   beforeAll(async () => {
     server = await startServer()
     client = await connectHttp(server.url)
@@ -21,7 +22,7 @@ const suite = (runtime: "bun" | "quickjs-ng") => {
   afterAll(async () => {
     expect(faultsOf(server.dataDir)).toEqual([])
     await client.close()
-    await server.dispose()
+    for (const one of [server, ...stopped]) await one.dispose()
   })
   const text = async (name: string): Promise<string> => (await client.invoke(name)).text()
 
@@ -32,6 +33,7 @@ const suite = (runtime: "bun" | "quickjs-ng") => {
     await server.stop()
     await client.close()
     const again = await startServer({ dataDir: server.dataDir, socketPath: server.socketPath })
+    stopped.push(server)
     server = again
     client = await connectHttp(again.url)
     const calls = Array.from({ length: 500 }, () =>
