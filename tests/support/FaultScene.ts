@@ -77,6 +77,7 @@ export interface Scene {
 /** A server for the scenes of a file. Spare workers on quickjs-ng are none, so that a worker's process can be told. */
 export const faultScene = (options: TestServerOptions = {}): Scene => {
   let server: TestServer
+  let hasStarted = false
   const at = options.flags?.indexOf("--bun-spare-workers") ?? -1
   const spares = at === -1 ? 1 : Number(options.flags?.[at + 1])
   const records = new Map<string, Readonly<Record<string, unknown>>>()
@@ -85,6 +86,7 @@ export const faultScene = (options: TestServerOptions = {}): Scene => {
       ...options,
       flags: ["--quickjs-spare-workers", "0", ...(options.flags ?? [])]
     })
+    hasStarted = true
     // What a server opens with its first worker, it keeps.
     for (const runtime of runtimes) {
       await serve(server, `first-${runtime}`, `export default () => new Response("first")`, { runtime })
@@ -93,6 +95,7 @@ export const faultScene = (options: TestServerOptions = {}): Scene => {
     }
   })
   afterAll(async () => {
+    if (!hasStarted) return
     await server.stop()
     const written = logLines(server)
     expect(server.output()).not.toContain("internal error")
