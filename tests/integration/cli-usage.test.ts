@@ -99,7 +99,7 @@ describe.concurrent("help on values and defaults", () => {
     }
     const deploy = await joined("fn", "deploy")
     expect(deploy).toContain(
-      "Memory of one worker. On bun it is not enforced yet. Default: the server's --memory-mb, 256 unless set."
+      "Memory of one worker; beyond it the worker is ended (FN_003). Default: the server's --memory-mb, 256 unless set."
     )
     expect(await joined("fn", "invoke")).toContain("Default: /tmp/functions.sock.")
   })
