@@ -18,8 +18,9 @@ export default async (req) => {
 describe("a clock that jumps by an hour (R-3)", () => {
   const folder = mkdtempSync(join(tmpdir(), "bunbase-clock-"))
   const shim = buildClockShim(folder)
-  const scene = faultScene({ env: { LD_PRELOAD: shim.library, CONFORMANCE_CLOCK: shim.file } })
+  // What is said first is done last.
   afterAll(() => rmSync(folder, { recursive: true, force: true }))
+  const scene = faultScene({ env: { LD_PRELOAD: shim.library, CONFORMANCE_CLOCK: shim.file } })
 
   /** Until the server's clock is so far from ours. */
   const jump = async (seconds: number): Promise<void> => {

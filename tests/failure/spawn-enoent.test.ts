@@ -15,8 +15,9 @@ describe("a worker program that is not there any more (ENOENT)", () => {
     copyFileSync(nativeProgram, program)
     chmodSync(program, 0o755)
   }
-  const scene = faultScene({ flags: ["--quickjs-worker", program, "--quickjs-fork-server", "off"] })
+  // What is said first is done last.
   afterAll(() => rmSync(folder, { recursive: true, force: true }))
+  const scene = faultScene({ flags: ["--quickjs-worker", program, "--quickjs-fork-server", "off"] })
 
   it.each(runtimes.filter((runtime) => runtime === "quickjs-ng"))(
     "fails who needs one, who may come again, and nobody else; once it is back, so is the function: %s",

@@ -88,11 +88,14 @@ export const faultScene = (options: TestServerOptions = {}): Scene => {
     })
     hasStarted = true
     // What a server opens with its first worker, it keeps.
-    for (const runtime of runtimes) {
-      await serve(server, `first-${runtime}`, `export default () => new Response("first")`, { runtime })
-      expect((await callOf(server, `first-${runtime}`, "/", {})).status).toBe(200)
-      await deleteFunction(server, `first-${runtime}`)
-    }
+    await Promise.all(
+      runtimes.map(async (runtime) => {
+        const name = `first-${runtime}`
+        await serve(server, name, `export default () => new Response("first")`, { runtime })
+        expectAnswer(await callOf(server, name, "/", {}), "first")
+        await deleteFunction(server, name)
+      })
+    )
   })
   afterAll(async () => {
     if (!hasStarted) return
@@ -260,7 +263,7 @@ class RunningStage implements Stage {
       } catch {
         // A scene may kill its server, or have it out of descriptors.
       }
-      await Bun.sleep(10)
+      await Bun.sleep(20)
     }
   }
 }

@@ -1,7 +1,7 @@
 import { readdirSync } from "node:fs"
 import { dirname, join, relative } from "node:path"
 import { groupOfServer, workerGroups } from "./MemoryModes.ts"
-import { childrenOf, commandOf, descriptorsOf, zombiesOf } from "./Processes.ts"
+import { commandOf, descendantsOf, descriptorsOf, zombiesOf } from "./Processes.ts"
 import type { TestServer } from "./TestServer.ts"
 
 /**
@@ -11,7 +11,7 @@ import type { TestServer } from "./TestServer.ts"
 export const holdingsOf = (server: TestServer): ReadonlyArray<string> => {
   const home = dirname(server.dataDir)
   return [
-    ...below(server.pid).map((pid) => `process ${programOf(pid)}`),
+    ...descendantsOf(server.pid).map(({ pid }) => `process ${programOf(pid)}`),
     ...zombiesOf(server.pid).map(() => "zombie"),
     ...descriptorsOf(server.pid).map((target) => `descriptor ${kindOf(target)}`),
     ...filesBelow(home)
@@ -30,9 +30,6 @@ export const beyond = (some: ReadonlyArray<string>, others: ReadonlyArray<string
     return at === -1
   })
 }
-
-const below = (pid: number): ReadonlyArray<number> =>
-  childrenOf(pid).flatMap((child) => [child, ...below(child)])
 
 const programOf = (pid: number): string => {
   try {
