@@ -17,12 +17,24 @@ it("sees a process, a descriptor, a worker's folder and a socket that were not t
   const server = { dataDir, pid: process.pid } as TestServer
   const before = holdingsOf(server)
   const child = Bun.spawn(["sleep", "600"], { stdio: ["ignore", "ignore", "ignore"] })
+  // As an orphan of a worker: nobody's child here.
+  const orphan = Number(
+    Bun.spawnSync(["sh", "-c", "tail -f /dev/null >/dev/null 2>&1 & echo $!"], {
+      cwd: dataDir
+    }).stdout.toString()
+  )
   const file = openSync(home, "r")
   mkdirSync(join(dataDir, "tmp", "17-worker-3", "of-the-function"), { recursive: true })
   mkdirSync(join(dataDir, "bundles"))
   const socket = Bun.listen({ unix: join(home, "a.sock"), socket: { data: () => {} } })
   const more = beyond(holdingsOf(server), before)
-  for (const expected of ["process sleep ", "descriptor /", "file data/tmp/#-worker-#", "file a.sock"])
+  for (const expected of [
+    "process sleep ",
+    "process tail ",
+    "descriptor /",
+    "file data/tmp/#-worker-#",
+    "file a.sock"
+  ])
     expect(
       more.some((line) => line.startsWith(expected)),
       expected
@@ -32,5 +44,6 @@ it("sees a process, a descriptor, a worker's folder and a socket that were not t
   closeSync(file)
   child.kill("SIGKILL")
   await child.exited
+  process.kill(orphan, "SIGKILL")
   rmSync(home, { recursive: true })
 })

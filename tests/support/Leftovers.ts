@@ -1,4 +1,4 @@
-import { readdirSync } from "node:fs"
+import { readdirSync, readlinkSync } from "node:fs"
 import { dirname, join, relative } from "node:path"
 import { groupOfServer, workerGroups } from "./MemoryModes.ts"
 import { commandOf, descendantsOf, descriptorsOf, zombiesOf } from "./Processes.ts"
@@ -11,7 +11,7 @@ import type { TestServer } from "./TestServer.ts"
 export const holdingsOf = (server: TestServer): ReadonlyArray<string> => {
   const home = dirname(server.dataDir)
   return [
-    ...descendantsOf(server.pid).map(({ pid }) => `process ${programOf(pid)}`),
+    ...processesOf(server).map((pid) => `process ${programOf(pid)}`),
     ...zombiesOf(server.pid).map(() => "zombie"),
     ...descriptorsOf(server.pid).map((target) => `descriptor ${kindOf(target)}`),
     ...filesBelow(home)
@@ -29,6 +29,24 @@ export const beyond = (some: ReadonlyArray<string>, others: ReadonlyArray<string
     if (at !== -1) left.splice(at, 1)
     return at === -1
   })
+}
+
+/** Those below it, and those that are not any more but work in its folder: orphans of its workers. */
+const processesOf = ({ dataDir, pid: server }: TestServer): ReadonlyArray<number> => {
+  const found = new Set(descendantsOf(server).map(({ pid }) => pid))
+  for (const name of readdirSync("/proc")) {
+    const pid = Number(name)
+    if (Number.isInteger(pid) && pid !== server && workingFolderOf(pid).startsWith(dataDir)) found.add(pid)
+  }
+  return [...found]
+}
+
+const workingFolderOf = (pid: number): string => {
+  try {
+    return readlinkSync(`/proc/${pid}/cwd`)
+  } catch {
+    return ""
+  }
 }
 
 const programOf = (pid: number): string => {
