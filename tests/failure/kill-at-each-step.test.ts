@@ -228,12 +228,12 @@ const killing = (
     const answer = operation.refused === true && door === "socket" ? [] : ANSWERS[door]
     const all = stepsOf(operation, answer)
     const steps = all.filter((step) => isAll || isTried(title, step))
-    return steps.length === 0 ? [] : [{ title, operation, steps, count: `${steps.length} of ${all.length}` }]
+    return steps.length === 0 ? [] : [[title, `${steps.length} of ${all.length}`, operation, steps] as const]
   })
 
   it.concurrent.each(tries)(
-    "comes back whole, killed at steps of: $title ($count)",
-    ({ count, operation, steps, title }) =>
+    "comes back whole, killed at each step: %s (%s)",
+    (title, count, operation, steps) =>
       inLane(async () => {
         await using mortal = new MortalServer(door, flags)
         await mortal.start()

@@ -7,10 +7,10 @@ import { InvokeAnswer, type ManagementCommand, managementPayloads } from "./Payl
 
 describe("the commands", () => {
   it("are numbered without gaps, and named both ways", () => {
-    expect(Object.values(Command)).toEqual(Array.from({ length: 17 }, (_, index) => index + 1))
+    expect(Object.values(Command)).toEqual(Array.from({ length: 18 }, (_, index) => index + 1))
     for (const [name, code] of Object.entries(Command)) expect(commandName(code)).toBe(name)
     expect(commandName(0)).toBeNull()
-    expect(commandName(0x12)).toBeNull()
+    expect(commandName(0x13)).toBeNull()
   })
 })
 
