@@ -35,7 +35,7 @@ export const settingsFlags = {
     fallback: "handler"
   }),
   env: repeatedOption("env", "NAME=VALUE", "An environment variable of the function.", "e"),
-  memoryMb: option("memory-mb", "MIB", "Memory of one worker. On bun it is not enforced yet.", {
+  memoryMb: option("memory-mb", "MIB", "Memory of one worker; beyond it the worker is ended (FN_003).", {
     fallback: serverDefault("memoryMb")
   }),
   timeoutSeconds: option(

@@ -41,8 +41,8 @@ export type PoolEvent =
   | { readonly _tag: "StartFailed"; readonly worker: WorkerId }
   | { readonly _tag: "Leased"; readonly worker: WorkerId }
   | { readonly _tag: "Released"; readonly worker: WorkerId; readonly succeeded: boolean }
-  /** It died, or broke the protocol, while it had work. */
-  | { readonly _tag: "WorkerLost"; readonly worker: WorkerId }
+  /** It died, or broke the protocol; `memory`: it was at its memory limit. */
+  | { readonly _tag: "WorkerLost"; readonly worker: WorkerId; readonly why?: "fault" | "memory" }
   /** Must not be used again. Its other invocations may finish. */
   | { readonly _tag: "Condemned"; readonly worker: WorkerId; readonly why: StopCause }
   | { readonly _tag: "WorkerExited"; readonly worker: WorkerId }
@@ -227,7 +227,7 @@ export const transition = (state: PoolState, event: PoolEvent, now: number): Ste
       if (slot === undefined || slot._tag === "Stopping") return { state, actions: NO_ACTIONS }
       // One that was on its way out already tells nothing about the code.
       const counted = slot._tag === "Ready" ? crashed(state, now) : state
-      const next = stop(counted, index, "fault")
+      const next = stop(counted, index, event.why ?? "fault")
       return afterStep(next, startMore(next.state, now, null, 0))
     }
     case "WorkerExited": {

@@ -6,7 +6,7 @@ import type { Invocation, Target } from "../domain/Invocation.ts"
 import type { MonotonicClock } from "../domain/MonotonicClock.ts"
 import type { LogPipeline } from "../logs/LogPipeline.ts"
 import type { WorkerCounts } from "../protocol/Management.ts"
-import type { WorkerAnswer } from "../worker/WorkerAnswer.ts"
+import type { WorkerAnswer, WorkerFault } from "../worker/WorkerAnswer.ts"
 import type { StartFailure, Worker, WorkerSpawner } from "../worker/WorkerSpawner.ts"
 import { poolLimits } from "./poolLimits.ts"
 import * as PoolState from "./PoolState.ts"
@@ -102,13 +102,13 @@ export class WorkerPool {
       const fault = worker.session.lost
       if (fault === null) return id
       this.#reportEnd(id, fault.reason)
-      this.#lost(id, fault.reason)
+      this.#lost(id, fault)
     }
   }
 
-  #lost(id: WorkerId, reason: string): void {
+  #lost(id: WorkerId, { kind, reason }: WorkerFault): void {
     this.#lastCrash = reason
-    this.#dispatch({ _tag: "WorkerLost", worker: id })
+    this.#dispatch({ _tag: "WorkerLost", worker: id, why: kind === "memory" ? "memory" : "fault" })
   }
 
   /**
@@ -142,7 +142,7 @@ export class WorkerPool {
   }
 
   #giveBack(id: WorkerId, handle: Handle, answer: WorkerAnswer): void {
-    if (answer._tag === "Lost") return this.#lost(id, answer.fault.reason)
+    if (answer._tag === "Lost") return this.#lost(id, answer.fault)
     if (answer._tag === "Error" && answer.payload.code === "OUT_OF_MEMORY") {
       this.#condemn(id, "memory")
     }
@@ -296,7 +296,7 @@ export class WorkerPool {
           const fault = yield* worker.ended
           this.#reportEnd(id, fault.reason)
           // Before the process is reaped and its folder removed: the next one can start meanwhile.
-          this.#lost(id, fault.reason)
+          this.#lost(id, fault)
         })
       )
       fork(

@@ -7,11 +7,10 @@ import type { WorkerBody } from "./WorkerConversation.ts"
 
 const READY = `${JSON.stringify({ id: "", type: "ready", payload: {} })}\n`
 
-/** A process that does as the test says. A killed one ends, unless it is stuck. */
+/** A process that does as the test says. A killed one ends. */
 class ScriptedProcess {
   readonly signals: Array<string> = []
   discarded = false
-  stuck = false
   usable = true
   #gone = false
   #events: TransportEvents | null = null
@@ -30,7 +29,7 @@ class ScriptedProcess {
     isGone: () => this.#gone,
     signal: (signal) => {
       this.signals.push(signal)
-      if (!this.stuck) void this.ends(`was ended by ${signal}`)
+      void this.ends(`was ended by ${signal}`)
     },
     discard: () => void (this.discarded = true)
   }
@@ -226,7 +225,7 @@ describe("spare processes", () => {
     misbehave(all)
     await settled()
     const one = all.started[0] as ScriptedProcess
-    expect([one.discarded, all.spares.count, one.signals.length > 0]).toEqual([true, 0, true])
+    expect([one.discarded, all.spares.count, one.body.isGone()]).toEqual([true, 0, true])
     expect(all.said[0]).toContain(reason)
     // what it says afterwards is nobody's
     one.says(READY)

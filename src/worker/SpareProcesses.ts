@@ -138,7 +138,7 @@ export class SpareProcesses<Body extends WorkerBody> {
           this.#made(spare)
         },
         // If it is just ending, its exit code says more than we could.
-        closed: () => body.signal("SIGKILL")
+        closed: () => kill(body)
       })
       .catch((cause: unknown) => lose(`has no wire: ${messageOf(cause)}`))
   }
@@ -173,12 +173,17 @@ export class SpareProcesses<Body extends WorkerBody> {
   }
 
   #end({ body, transport }: SpareProcess<Body>): void {
-    body.signal("SIGKILL")
+    kill(body)
     transport.close()
     const over = body.gone.then(() => body.discard())
     this.#ending.add(over)
     void over.then(() => this.#ending.delete(over))
   }
+}
+
+/** The number of a process that was reaped may be another's. */
+const kill = (body: WorkerBody): void => {
+  if (!body.isGone()) body.signal("SIGKILL")
 }
 
 const messageOf = (cause: unknown): string => (cause instanceof Error ? cause.message : String(cause))

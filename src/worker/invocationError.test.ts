@@ -56,6 +56,22 @@ describe("what a worker's error becomes", () => {
     expect(problemOf(error)).toMatchObject({ code: "FN_003", status: 500 })
     expect(error.message).toContain("64 MiB")
   })
+
+  it("names what the worker had, and what ended it, where that was measured", () => {
+    const told = (by: "cgroup" | "sampling") =>
+      problemOf(
+        fromFault(
+          { kind: "memory", reason: "was ended by SIGKILL", memory: { by, usedMb: 66.2, peakMb: 70 } },
+          target
+        ),
+        "call"
+      )
+    expect(told("sampling")).toMatchObject({ cause: "memory", limit_mb: 64, used_mb: 66.2, peak_mb: 70 })
+    expect(told("sampling").detail).toBe(
+      "the function used more than its 64 MiB of memory (memory_mb): 66.2 MiB when it was ended by sampling, 70 MiB at the most; its worker was replaced"
+    )
+    expect(told("cgroup").detail).toContain("66.2 MiB when it was ended by its control group")
+  })
 })
 
 describe("a worker's error in the log", () => {

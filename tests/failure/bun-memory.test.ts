@@ -8,7 +8,7 @@ const LIMIT_MB = 64
 
 /**
  * `/hold`: takes so many MiB in the way that is asked for, says so to `at`, and waits for its answer. `/hoard`: takes more
- * and more, for ever. `/garbage`: takes so many MiB, and keeps none of it.
+ * and more, for ever. `/garbage`: takes so many MiB, and keeps none of it. `/programs`: keeps them, and starts programs.
  */
 const bundle = `
 const kept = []
@@ -43,6 +43,10 @@ export default async (req) => {
       await child.exited
       return await new Promise(() => {})
     }
+    case "/programs":
+      for (let i = 0; i < Number(searchParams.get("mb")); i += 1) ways.buffers()
+      for (let i = 0; i < 100; i += 1) await Bun.spawn({ cmd: ["true"] }).exited
+      return new Response("all of them")
     case "/later":
       setInterval(() => { for (let i = 0; i < 8; i += 1) ways.buffers() }, 10)
       return new Response(String(process.pid))
@@ -169,6 +173,13 @@ describe.each(modes)("a worker on bun beyond its memory, by %s (FN_003)", (mode)
     const before = await pidOf("garbage")
     expect(await (await call("garbage", `/garbage?mb=${10 * LIMIT_MB}`)).text()).toBe("let go")
     expect(await pidOf("garbage")).toBe(before)
+  })
+
+  it("is not ended for small programs that it starts: until they run, they share its own memory", async () => {
+    await serve(server, "programs", bundle, { memory_mb: LIMIT_MB, max_workers: 1 })
+    const before = await pidOf("programs")
+    expect(await (await call("programs", "/programs?mb=40")).text()).toBe("all of them")
+    expect(await pidOf("programs")).toBe(before)
   })
 
   it("is FN_004 when it is killed far below it", async () => {

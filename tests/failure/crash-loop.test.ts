@@ -59,13 +59,11 @@ describe("a function that dies with every call (R-4)", () => {
   })
 
   it("never comes into it where other calls go well", async () => {
-    const answers: Array<string> = []
-    for (const query of ["?die", "", "?die"].flatMap((one) => Array<string>(one === "" ? 1 : 12).fill(one))) {
-      const response = await call("looping", query)
-      answers.push(response.status === 200 ? await response.text() : (await problemOf(response)).code)
+    for (const deaths of [10, 10, 5]) {
+      for (let i = 0; i < deaths; i += 1)
+        expect((await problemOf(await call("looping", "?die"))).code).toBe("FN_004")
+      expect(await (await call("looping")).text()).toBe("well")
     }
-    const dead = Array<string>(12).fill("FN_004")
-    expect(answers).toEqual([...dead, "well", ...dead])
     expect((await getFunction(server, "looping")).quarantine).toBe(null)
   })
 })

@@ -1,7 +1,5 @@
-import { afterAll, beforeAll, describe, expect, it } from "vitest"
-import { getFunction, serve, until } from "../support/Api.ts"
-import { isBuilt } from "../support/ForkedRuntime.ts"
-import { startServer, type TestServer } from "../support/TestServer.ts"
+import { describe, expect, it } from "vitest"
+import { faultScene, type RuntimeName, runtimes, type Stage } from "../support/FaultScene.ts"
 
 /** Far beyond what a test may take: whatever answers here was not freed by a deadline. */
 const DEADLINE_S = 600
@@ -17,47 +15,58 @@ export default async (req) => {
   }
 }`
 
-let server: TestServer
-beforeAll(async () => {
-  server = await startServer()
-})
-afterAll(() => server.dispose())
+let serial = 0
 
-const runtimes = isBuilt ? ["bun", "quickjs-ng"] : ["bun"]
-describe.each(runtimes)("callers that hang up (R-10), on %s", (runtime) => {
-  const call = (name: string, path: string, signal?: AbortSignal): Promise<Response> =>
-    fetch(`${server.url}/functions/${name}${path}`, signal === undefined ? {} : { signal })
-  const self = async (name: string): Promise<string> => await (await call(name, "/")).text()
-  /** Calls and hangs up as soon as a worker has it. */
-  const hangUp = async (name: string, path: string, callers: number): Promise<void> => {
-    const controller = new AbortController()
-    const calls = Array.from({ length: callers }, () => call(name, path, controller.signal))
-    await until(
-      () => getFunction(server, name),
-      ({ workers }) => workers.busy === callers
-    )
-    controller.abort()
-    const ends = await Promise.allSettled(calls)
-    expect(ends.map(({ status }) => status)).toEqual(calls.map(() => "rejected"))
-  }
-
-  for (const path of ["/spin", "/ignore"]) {
-    it(`do not keep the workers that go on: ${path}`, async () => {
-      const name = `gone${path.replace("/", "-")}-${runtime}`
-      await serve(server, name, bundle, { runtime, timeout_seconds: DEADLINE_S, max_workers: 2 })
-      const before = await self(name)
-      await hangUp(name, path, 2)
-      // Both workers have to go for this.
-      const after = await Promise.all([self(name), self(name)])
-      expect(after).not.toContain(before)
+/** Calls and hangs up as soon as a worker has it. */
+const hangUp = async (
+  { expectRecord, server, untilShown }: Stage,
+  name: string,
+  path: string,
+  callers: number
+): Promise<void> => {
+  const controller = new AbortController()
+  const ids = Array.from({ length: callers }, () => `gone-${(serial += 1)}`)
+  const calls = ids.map((id) =>
+    fetch(`${server.url}/functions/${name}${path}`, {
+      signal: controller.signal,
+      headers: { "x-invocation-id": id },
+      keepalive: false
     })
-  }
+  )
+  await untilShown(name, ({ workers }) => workers.busy === callers)
+  controller.abort()
+  const ends = await Promise.allSettled(calls)
+  expect(ends.map(({ status }) => status)).toEqual(calls.map(() => "rejected"))
+  for (const id of ids) expectRecord(id, { outcome: "cancelled", ended_by: "caller_gone" })
+}
 
-  it("cost no worker that gives up when it is told", async () => {
-    const name = `gone-obey-${runtime}`
-    await serve(server, name, bundle, { runtime, timeout_seconds: DEADLINE_S, max_workers: 1 })
-    const before = await self(name)
-    await hangUp(name, "/obey", 1)
-    expect(await self(name)).toBe(before)
-  })
+describe("callers that hang up (R-10)", () => {
+  const scene = faultScene()
+
+  it.each(
+    runtimes.flatMap((runtime) =>
+      ["/spin", "/ignore"].map((path): readonly [RuntimeName, string] => [runtime, path])
+    )
+  )("do not keep the workers that go on: %s, %s", (runtime, path) =>
+    scene.play(async (stage) => {
+      const { call, serve } = stage
+      const name = await serve(bundle, { runtime, timeout_seconds: DEADLINE_S, max_workers: 2 })
+      const { text: before } = await call(name)
+      await hangUp(stage, name, path, 2)
+      // Both workers have to go for this.
+      const after = await Promise.all([call(name), call(name)])
+      expect(after.map(({ status }) => status)).toEqual([200, 200])
+      expect(after.map(({ text }) => text)).not.toContain(before)
+    })
+  )
+
+  it.each(runtimes)("cost no worker that gives up when it is told: %s", (runtime) =>
+    scene.play(async (stage) => {
+      const { call, serve } = stage
+      const name = await serve(bundle, { runtime, timeout_seconds: DEADLINE_S, max_workers: 1 })
+      const { text: before } = await call(name)
+      await hangUp(stage, name, "/obey", 1)
+      expect((await call(name)).text).toBe(before)
+    })
+  )
 })

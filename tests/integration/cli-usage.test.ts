@@ -99,7 +99,7 @@ describe.concurrent("help on values and defaults", () => {
     }
     const deploy = await joined("fn", "deploy")
     expect(deploy).toContain(
-      "Memory of one worker. On bun it is not enforced yet. Default: the server's --memory-mb, 256 unless set."
+      "Memory of one worker; beyond it the worker is ended (FN_003). Default: the server's --memory-mb, 256 unless set."
     )
     expect(await joined("fn", "invoke")).toContain("Default: /tmp/functions.sock.")
   })
@@ -127,9 +127,9 @@ describe.concurrent("a wrong command line", () => {
     [["serve", "--port", "1"], "bunbase serve has no flag --port", "did you mean --http-port?"],
     [["serve", "--host", "::1"], "bunbase serve has no flag --host", "did you mean --http-host?"],
     [["serve", "--workers=3"], "bunbase serve has no flag --workers", "did you mean --max-workers?"],
-    [["fn", "delete", "x"], 'there is no "bunbase fn delete" in this version', "remove its data folder"],
-    [["delete", "x"], 'there is no "bunbase fn delete" in this version', "remove its data folder"],
-    [["functions", "rollback", "x"], "in this version", "deploy the earlier code as a new version"],
+    [["fn", "remove", "x"], 'there is no command "bunbase fn remove"', "did you mean: bunbase fn delete?"],
+    [["delete", "x"], 'there is no command "delete"', "did you mean: bunbase fn delete?"],
+    [["fn", "revert", "x"], 'there is no command "bunbase fn revert"', "did you mean: bunbase fn rollback?"],
     [["fn", "logs", "x"], "in this version", "folder logs of the data folder"],
     [["fn", "ls"], 'there is no command "bunbase fn ls"', "did you mean: bunbase fn list?"],
     [["call", "x"], 'there is no command "call"', "did you mean: bunbase fn invoke?"],

@@ -290,7 +290,9 @@ describe("failures", () => {
 
   it.each([
     ["DELETE", "/api/functions", "GET, HEAD, POST"],
-    ["POST", "/api/functions/x", "GET, HEAD"],
+    ["POST", "/api/functions/x", "GET, HEAD, DELETE"],
+    ["GET", "/api/functions/x/rollback", "POST"],
+    ["GET", "/api/functions/x/versions/v1", "DELETE"],
     ["GET", "/api/functions/x/deploy", "POST"],
     ["OPTIONS", "/api/functions", "GET, HEAD, POST"],
     ["TRACE", "/api/functions", "GET, HEAD, POST"],
@@ -302,5 +304,37 @@ describe("failures", () => {
     expect(response.status).toBe(405)
     expect(response.header("allow")).toBe(allow)
     expect(response.header("x-function-error")).toBe("FN_006")
+  })
+})
+
+describe("roll-backs and deletions", () => {
+  it("answer as the documents say, and nothing that a cache may keep", async () => {
+    const { fetch } = await start()
+    const gone = { function_id: "func-0000000000000001", name: "hello", status: "deleted" }
+    const cases: ReadonlyArray<readonly [method: string, path: string, body: object | null, answer: object]> =
+      [
+        ["POST", "hello/rollback", null, { version: "v0", replaced: "v1", status: "deployed" }],
+        ["POST", "hello/rollback", { version: "v7" }, { version: "v7", replaced: "v1" }],
+        ["DELETE", "hello", null, gone],
+        ["DELETE", "hello/versions/v1.2+x", null, { ...gone, version: "v1.2+x" }]
+      ]
+    for (const [method, path, body, answer] of cases) {
+      const request = body === null ? {} : json(body)
+      const response = await fetch(`/api/functions/${path}`, { ...request, method })
+      expect([path, response.status]).toEqual([path, 200])
+      expect(response.headers.get("cache-control")).toBe("no-store")
+      expect(await response.json()).toMatchObject(answer)
+    }
+  })
+
+  it("are refused where a field or a label is wrong", async () => {
+    const { fetch } = await start()
+    for (const body of [{ version: "" }, { version: 1 }, { to: "v1" }, []]) {
+      await expectProblem(await fetch("/api/functions/hello/rollback", json(body)), 400, "FN_006")
+    }
+    for (const label of ["-v1", "a%20b", `v${"1".repeat(80)}`]) {
+      const response = await fetch(`/api/functions/hello/versions/${label}`, { method: "DELETE" })
+      await expectProblem(response, 400, "FN_006")
+    }
   })
 })

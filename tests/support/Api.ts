@@ -6,6 +6,8 @@ import type { TestServer } from "./TestServer.ts"
 const send = async (server: TestServer, method: string, path: string, body?: unknown): Promise<Response> =>
   await fetch(`${server.url}${path}`, {
     method,
+    // A connection that is kept would be among the server's descriptors, which tests count.
+    keepalive: false,
     ...(body === undefined
       ? {}
       : { body: JSON.stringify(body), headers: { "content-type": "application/json" } })
@@ -56,6 +58,10 @@ export const serve = async (
 
 export const getFunction = async (server: TestServer, name: string): Promise<FunctionView> =>
   orThrow(await send(server, "GET", `/api/functions/${name}`))
+
+export const deleteFunction = async (server: TestServer, name: string): Promise<void> => {
+  await orThrow(await send(server, "DELETE", `/api/functions/${name}`))
+}
 
 export const versionsOf = async (server: TestServer, name: string): Promise<ReadonlyArray<VersionView>> =>
   (

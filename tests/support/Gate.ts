@@ -3,7 +3,7 @@
  * however fast or slow the machine is.
  */
 export class Gate implements AsyncDisposable {
-  readonly #opened = Promise.withResolvers<void>()
+  #opened = Promise.withResolvers<void>()
   readonly #server = Bun.serve({
     port: 0,
     hostname: "127.0.0.1",
@@ -43,6 +43,11 @@ export class Gate implements AsyncDisposable {
   /** Lets everybody through from now on. */
   open(): void {
     this.#opened.resolve()
+  }
+
+  /** Holds whoever comes from now on, where it was open. */
+  close(): void {
+    this.#opened = Promise.withResolvers<void>()
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -163,12 +163,12 @@ export const deploymentView = (overrides: Partial<DeploymentView> = {}): Deploym
   ...overrides
 })
 
+const deletion = { function_id: "func-0000000000000001", name: "hello", status: "deleted" } as const
+
 /** Remembers what it was asked, and knows no function but those that the test says. */
 export class RecordingFunctions {
   readonly registered: Array<RegisterFunction> = []
   readonly deployed: Array<{ readonly nameOrId: string; readonly request: DeployRequest }> = []
-  /** Roll-backs and deletions. */
-  readonly changed: Array<string> = []
   readonly fake: Functions["Type"]
 
   constructor(overrides: FunctionsFake = {}) {
@@ -185,29 +185,11 @@ export class RecordingFunctions {
           this.deployed.push({ nameOrId, request })
           return deploymentView({ version: request.version })
         }),
-      rollback: (nameOrId, { version = "v0" }) =>
-        Effect.sync(() => {
-          this.changed.push(`roll ${nameOrId} back to ${version}`)
-          return { ...deploymentView({ version }), replaced: "v1" }
-        }),
-      deleteFunction: (nameOrId) =>
-        Effect.sync(() => {
-          this.changed.push(`delete ${nameOrId}`)
-          const { function_id, name } = functionView()
-          return { function_id, name, status: "deleted" as const }
-        }),
-      deleteVersion: (nameOrId, version) =>
-        Effect.sync(() => {
-          this.changed.push(`delete ${version} of ${nameOrId}`)
-          const { function_id, name } = functionView()
-          return { function_id, name, version, status: "deleted" as const }
-        }),
-      reset: (nameOrId) =>
-        Effect.sync(() => {
-          this.changed.push(`reset ${nameOrId}`)
-          const { function_id, name } = functionView()
-          return { function_id, name, was_quarantined: true }
-        }),
+      rollback: (_, { version = "v0" }) => Effect.succeed({ ...deploymentView({ version }), replaced: "v1" }),
+      deleteFunction: () => Effect.succeed(deletion),
+      deleteVersion: (_, version) => Effect.succeed({ ...deletion, version }),
+      reset: () =>
+        Effect.succeed({ function_id: deletion.function_id, name: deletion.name, was_quarantined: true }),
       get: unknown,
       list: Effect.succeed([]),
       versions: (nameOrId): Effect.Effect<ReadonlyArray<VersionView>, ManagementError> => unknown(nameOrId),

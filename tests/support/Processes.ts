@@ -26,6 +26,27 @@ export const childrenOf = (pid: number): ReadonlyArray<number> =>
     .filter((one) => one.parent === pid && one.state !== "Z")
     .map((one) => one.pid)
 
+/** Children, their children and so on, with what tells a process from a later one of the same number. */
+export const descendantsOf = (pid: number): ReadonlyArray<ProcessIdentity> => {
+  const all = processes()
+  const found = new Set([pid])
+  for (let before = 0; before < found.size;) {
+    before = found.size
+    for (const one of all) if (found.has(one.parent)) found.add(one.pid)
+  }
+  return all.filter((one) => one.pid !== pid && found.has(one.pid))
+}
+
+export interface ProcessIdentity {
+  readonly pid: number
+  /** When it was started, in ticks since the machine was. */
+  readonly since: string
+}
+
+/** Whether this very process still lives; one that only waits to be reaped does not. */
+export const stillLives = ({ pid, since }: ProcessIdentity): boolean =>
+  processes().some((one) => one.pid === pid && one.since === since && one.state !== "Z")
+
 export const commandOf = (pid: number): string =>
   readFileSync(`/proc/${pid}/cmdline`, "utf8").replaceAll("\0", " ")
 
@@ -39,7 +60,13 @@ export const pssOf = (pid: number): number => {
 export const isAlive = (pid: number): boolean =>
   processes().some((one) => one.pid === pid && one.state !== "Z")
 
-const processes = (): ReadonlyArray<{ pid: number; parent: number; state: string; command: string }> =>
+interface LivingProcess extends ProcessIdentity {
+  readonly parent: number
+  readonly state: string
+  readonly command: string
+}
+
+const processes = (): ReadonlyArray<LivingProcess> =>
   readdirSync("/proc").flatMap((name) => {
     if (!/^\d+$/.test(name)) return []
     try {
@@ -47,7 +74,8 @@ const processes = (): ReadonlyArray<{ pid: number; parent: number; state: string
       // The command in parentheses may contain anything; the fields after the last one are safe to split.
       const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ")
       const command = readFileSync(`/proc/${name}/cmdline`, "utf8").replaceAll("\0", " ")
-      return [{ pid: Number(name), parent: Number(fields[1]), state: fields[0] as string, command }]
+      const [state = "", parent] = fields
+      return [{ pid: Number(name), parent: Number(parent), state, since: fields[19] ?? "", command }]
     } catch {
       return []
     }

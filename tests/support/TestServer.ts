@@ -34,6 +34,8 @@ export interface TestServerOptions {
   readonly socketPath?: string
   /** Where the tests run as root, run it as the user nobody: root's rights hide what goes wrong with files. */
   readonly asNobody?: boolean
+  /** Another program than `src/main.ts`: a test's own entry to the server. */
+  readonly program?: string
   /** Do not wait for readiness: for servers that are meant to fail. */
   readonly awaitReady?: boolean
 }
@@ -55,7 +57,7 @@ export const startServer = async (options: TestServerOptions = {}): Promise<Test
       ...(rightless ? ["setpriv", "--bounding-set=-all", "--inh-caps=-all"] : []),
       process.execPath,
       "--no-env-file",
-      program,
+      options.program ?? program,
       "serve",
       "--data-dir",
       dataDir,

@@ -70,6 +70,24 @@ describe("the server's control group, version 1", () => {
     expect(fake.made).toEqual([])
   })
 
+  it("removes a group at its end that appears while it is removed", async () => {
+    const fake = groups({ version: 1 })
+    const group = await open(fake, 1)
+    const { remove } = fake.files
+    let late = true
+    Object.assign(fake.files, {
+      remove: async (path: string) => {
+        if (path === group.path && late) {
+          late = false
+          fake.put(group.of("w1-9"), [209])
+        }
+        await remove(path)
+      }
+    })
+    await group.close()
+    expect(fake.made).toEqual([])
+  })
+
   it("ends neither itself nor, with a process that it cannot see, its own process group", async () => {
     const fake = groups({ version: 1 })
     const group = await open(fake, 1)

@@ -123,9 +123,7 @@ export class ServerGroup {
 
   /** Removes everything that was made, with whatever runs in it. */
   async close(): Promise<void> {
-    const { files } = this.machine
-    for (const name of await files.groupsIn(this.path).catch(() => []))
-      if (name !== OWN_LEAF) await removeGroup(this.machine, this.of(name))
+    await this.#removeWorkers()
     for (const undo of this.#undo.splice(0).reverse()) await undo().catch(() => {})
   }
 
@@ -136,10 +134,27 @@ export class ServerGroup {
       throw new Error("the memory controller is not handed down to it")
     await sweep(this.machine, this.#place)
     await files.make(this.path)
-    // Not by force: of what is in it now, all is gone or cannot be ended.
-    this.#undo.push(() => files.remove(this.path))
+    this.#undo.push(() => this.#remove())
     if (version === 2) await this.#handDown()
     await this.#try()
+  }
+
+  async #removeWorkers(): Promise<void> {
+    for (const name of await this.machine.files.groupsIn(this.path).catch(() => []))
+      if (name !== OWN_LEAF) await removeGroup(this.machine, this.of(name))
+  }
+
+  /** A worker that ended just now may have been on its way into a group: that one is removed too. */
+  async #remove(): Promise<void> {
+    for (const pause of REMOVAL_WAITS_MS) {
+      try {
+        return await this.machine.files.remove(this.path)
+      } catch (cause) {
+        if (errnoOf(cause) !== "EBUSY") return
+        await this.machine.wait(pause)
+        await this.#removeWorkers()
+      }
+    }
   }
 
   /** Version 2: lets the groups of workers have the memory controller. */
