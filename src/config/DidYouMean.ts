@@ -22,18 +22,19 @@ export const editDistance = (a: string, b: string): number => {
 const MOST_NAMES = 4
 
 /**
- * The known names that were probably meant: those that say all that was written and more (`--port`: `--http-port`), else the
+ * The known names that were probably meant: the one that is a slip away; else those that say all that was written and more (`--port`: `--http-port`), else the
  * one that was probably mistyped. Empty where none is near.
  */
 export const namesLike = (written: string, known: ReadonlyArray<string>): ReadonlyArray<string> => {
+  const slip = didYouMean(written, known)
+  if (slip !== null && editDistance(written.toLowerCase(), slip.toLowerCase()) === 1) return [slip]
   const wanted = partsOf(written)
   const fuller = known.filter((name) => {
     const parts = partsOf(name)
     return wanted.length > 0 && wanted.every((part) => parts.includes(part))
   })
   if (fuller.length > 0 && fuller.length <= MOST_NAMES) return fuller
-  const nearest = didYouMean(written, known)
-  return nearest === null ? [] : [nearest]
+  return slip === null ? [] : [slip]
 }
 
 const partsOf = (name: string): ReadonlyArray<string> =>

@@ -19,7 +19,8 @@ describe("how a forked worker ended", () => {
       expect(faultOf(ended(signal, null), 64, false).kind).toBe("signal")
       expect(faultOf(ended(signal, 64 * MiB), 64, true)).toEqual({
         kind: "signal",
-        reason: `was ended by ${signal}`
+        reason: `was ended by ${signal}`,
+        signal
       })
     }
     expect(faultOf(ended("SIGTERM", 64 * MiB), 64, false).kind).toBe("signal")
@@ -28,11 +29,13 @@ describe("how a forked worker ended", () => {
   it("is memory when the worker says so by its exit code", () => {
     expect(faultOf(ended(null, null, 12), 64, false)).toEqual({
       kind: "memory",
-      reason: "exited with code 12"
+      reason: "exited with code 12",
+      exitCode: 12
     })
     expect(faultOf(ended(null, 64 * MiB, 3), 64, false)).toEqual({
       kind: "exit",
-      reason: "exited with code 3"
+      reason: "exited with code 3",
+      exitCode: 3
     })
   })
 

@@ -65,7 +65,10 @@ describe.each(programs)("workers from a fork server: %s", (_name, program) => {
     const lost = first.call()
     void second.call()
     process.kill(first.pid, "SIGKILL")
-    expect(await lost).toEqual({ _tag: "Lost", fault: { kind: "signal", reason: "was ended by SIGKILL" } })
+    expect(await lost).toEqual({
+      _tag: "Lost",
+      fault: { kind: "signal", reason: "was ended by SIGKILL", signal: "SIGKILL" }
+    })
     expect(isAlive(second.pid)).toBe(true)
   })
 

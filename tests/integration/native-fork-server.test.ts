@@ -317,6 +317,9 @@ describe("a host whose forked worker is killed", () => {
     expect(bodyOf(await worker.call())).toBe("held")
     const lost = worker.call({ url: "/wait" })
     process.kill(worker.pid, "SIGKILL")
-    expect(await lost).toEqual({ _tag: "Lost", fault: { kind, reason: "was ended by SIGKILL" } })
+    expect(await lost).toEqual({
+      _tag: "Lost",
+      fault: { kind, reason: "was ended by SIGKILL", signal: "SIGKILL" }
+    })
   })
 })

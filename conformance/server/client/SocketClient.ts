@@ -31,6 +31,8 @@ export interface Answer {
 /** The connection is at its end, and what was waited for has not come. */
 export class ConnectionEnded extends CaseFailure {}
 
+const closedAtOnce = "the socket was closed before it was connected"
+
 const strict = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true })
 const isRecord = (value: unknown): value is Record<string, unknown> =>
   typeof value === "object" && value !== null && !Array.isArray(value)
@@ -139,14 +141,16 @@ export class SocketClient {
     signal.addEventListener("abort", () => this.destroy(), { once: true })
   }
 
-  /** Rejects with the system's error where nobody listens. */
+  /** Rejects with the system's error where nobody listens, and as a failed case where it was taken and ended at once. */
   static async open(path: string, signal: AbortSignal, transcript: Transcript): Promise<SocketClient> {
     signal.throwIfAborted()
     const socket = connect({ path, allowHalfOpen: true })
     await new Promise<void>((resolve, reject) => {
       socket.once("connect", resolve)
-      socket.once("error", reject)
-      socket.once("close", () => reject(new CaseFailure("the socket was closed before it was connected")))
+      socket.once("error", (error: NodeJS.ErrnoException) =>
+        reject(error.code === "ECONNRESET" ? new ConnectionEnded(closedAtOnce) : error)
+      )
+      socket.once("close", () => reject(new ConnectionEnded(closedAtOnce)))
       signal.addEventListener("abort", () => socket.destroy(), { once: true })
     })
     return new SocketClient(socket, signal, transcript)
