@@ -4,6 +4,7 @@ import { describe, expect, it } from "vitest"
 import { connectHttp, connectSocket, type FunctionsClient } from "../../src/client/index.ts"
 import { Callers } from "../support/Callers.ts"
 import { code } from "../support/ControlPlane.ts"
+import { deleteVersion } from "../support/deleteVersion.ts"
 import { describeOnQuickJs } from "../support/OnQuickJs.ts"
 import { processesNaming } from "../support/Processes.ts"
 import { faultsOf } from "../support/StoredState.ts"
@@ -66,7 +67,7 @@ const suite = (runtime: "bun" | "quickjs-ng") => {
           })
           if (round === 3) {
             await attempt(async () => {
-              await client.deleteVersion("contested", `c${index}-1`)
+              await deleteVersion(client, "contested", `c${index}-1`)
               deleted.add(`c${index}-1`)
             })
           }

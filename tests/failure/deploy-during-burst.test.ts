@@ -2,6 +2,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest"
 import { connectHttp, type FunctionsClient } from "../../src/client/index.ts"
 import { Callers } from "../support/Callers.ts"
 import { code } from "../support/ControlPlane.ts"
+import { deleteVersion } from "../support/deleteVersion.ts"
 import { describeOnQuickJs } from "../support/OnQuickJs.ts"
 import { faultsOf } from "../support/StoredState.ts"
 import { startServer, type TestServer } from "../support/TestServer.ts"
@@ -66,7 +67,7 @@ const suite = (runtime: "bun" | "quickjs-ng") => {
       await change("deployed", now, client.deploy("changing", { version: now, bundle: code(now) }))
       await change("rolled back", before, client.rollback("changing"))
       await change("rolled back", now, client.rollback("changing", { version: now }))
-      await change("deleted", now, client.deleteVersion("changing", before))
+      await change("deleted", now, deleteVersion(client, "changing", before))
     }
     await callers.until(({ total }) => total >= CALLS)
     await callers.stop()

@@ -249,7 +249,8 @@ const killing = (
 }
 
 describe("a server on Bun, killed over HTTP", () => {
-  const flags = ["--quickjs-fork-server", "off"]
+  // Nothing that is made ready for others: half of what a start costs. A server with it: `kill-while-loading.test.ts`.
+  const flags = ["--quickjs-fork-server", "off", "--bun-spare-workers", "0"]
   killing(
     "http",
     "bun",

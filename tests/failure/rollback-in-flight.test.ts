@@ -6,6 +6,7 @@ import { connectHttp, type FunctionsClient } from "../../src/client/index.ts"
 import { profileCapabilities } from "../../src/domain/Capabilities.ts"
 import { until } from "../support/Api.ts"
 import { code } from "../support/ControlPlane.ts"
+import { deleteVersion } from "../support/deleteVersion.ts"
 import { Gate } from "../support/Gate.ts"
 import { describeOnQuickJs } from "../support/OnQuickJs.ts"
 import { faultsOf } from "../support/StoredState.ts"
@@ -129,7 +130,7 @@ const suite = (runtime: "bun" | "quickjs-ng") => {
     await gate.arrived(1)
     await put("last", "v2", code("two"))
     const [version] = await client.versions("last")
-    const deletion = client.deleteVersion("last", "v1")
+    const deletion = deleteVersion(client, "last", "v1")
     expect(await call("last")).toBe("two")
     expect(existsSync(version?.bundle_path ?? "")).toBe(true)
     gate.open()
@@ -150,7 +151,7 @@ const suite = (runtime: "bun" | "quickjs-ng") => {
     expect((await client.versions("busy")).map(({ version }) => version)).toEqual(["v1", "v2"])
     gate.open()
     expect(await taken).toBe("one")
-    expect(await client.deleteVersion("busy", "v1")).toMatchObject({ status: "deleted" })
+    expect(await deleteVersion(client, "busy", "v1")).toMatchObject({ status: "deleted" })
   })
 }
 

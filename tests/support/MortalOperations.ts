@@ -3,6 +3,7 @@ import { mkdir, writeFile } from "node:fs/promises"
 import { dirname } from "node:path"
 import type { FunctionsClient } from "../../src/client/index.ts"
 import { bundleFile, code } from "./ControlPlane.ts"
+import { deleteVersion } from "./deleteVersion.ts"
 
 /** The operations that change what is stored, step by step: for tests that kill the server at each of them. */
 
@@ -185,7 +186,7 @@ export const mortalOperations: Readonly<Record<string, MortalOperation>> = {
     before: { active: "v2", versions: ["v1", "v2"] },
     after: { active: "v2", versions: ["v2"] },
     prepare: (setting) => inForce(setting, "v1", "v2"),
-    act: ({ client, name }) => client.deleteVersion(name, "v1"),
+    act: ({ client, name }) => deleteVersion(client, name, "v1"),
     steps: [
       ...marker,
       "delete-version:condemned",
