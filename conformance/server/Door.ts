@@ -31,7 +31,7 @@ export interface FunctionSpec {
   readonly [setting: string]: unknown
 }
 
-/** What makes names that no other run uses; functions cannot be deleted, and a server may be attached to for long. */
+/** What makes names that no other run uses: a case leaves its functions behind, and a server may be attached to for long. */
 const RUN = Math.random().toString(36).slice(2, 8)
 let serial = 0
 

@@ -1,4 +1,5 @@
 import type { ServerCase } from "../define.ts"
+import { deletionCases } from "./lifecycle-deletions.ts"
 import { deploymentCases } from "./lifecycle-deployments.ts"
 import { functionCases } from "./lifecycle-functions.ts"
 import { startCases } from "./lifecycle-start.ts"
@@ -11,6 +12,7 @@ export const lifecycleCases: ReadonlyArray<ServerCase> = [
   ...functionCases,
   ...versionCases,
   ...deploymentCases,
+  ...deletionCases,
   ...startCases,
   ...workerCases,
   ...stateCases

@@ -260,7 +260,11 @@ cases.add(
       ["REGISTER_FUNCTION", { name: text }],
       ["GET_FUNCTION", { function_id: text }],
       ["GET_FUNCTION_VERSIONS", { function_id: text }],
-      ["LIST_FUNCTIONS", { a: text }]
+      ["LIST_FUNCTIONS", { a: text }],
+      ["DELETE_FUNCTION", { function_id: text }],
+      ["DELETE_VERSION", { function_id: text, version: "v1" }],
+      ["ROLLBACK_FUNCTION", { function_id: text }],
+      ["RESET_FUNCTION", { function_id: text }]
     ] as const) {
       check(command, { status: "ERROR", payload: { code: "FN_006" } }, await socket.call(command, payload))
     }

@@ -8,9 +8,13 @@ export const Command = {
   REGISTER_FUNCTION: 0x04,
   DEPLOY_FUNCTION: 0x05,
   GET_FUNCTION_VERSIONS: 0x06,
+  DELETE_FUNCTION: 0x08,
+  DELETE_VERSION: 0x09,
+  ROLLBACK_FUNCTION: 0x0a,
   LIST_FUNCTIONS: 0x0e,
   GET_FUNCTION: 0x0f,
-  PING: 0x11
+  PING: 0x11,
+  RESET_FUNCTION: 0x12
 } as const
 export type CommandName = keyof typeof Command
 

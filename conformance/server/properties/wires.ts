@@ -46,7 +46,7 @@ const whole: fc.Arbitrary<Sent> = fc.oneof(
       sent("ERROR", false, encodeFrame({ id: one, code: Command.INVOKE, payload }), one)
     ),
   fc
-    .tuple(id, fc.integer({ min: 0x12, max: 0xff }))
+    .tuple(id, fc.integer({ min: 0x13, max: 0xff }))
     .map(([one, code]) => sent("ERROR", false, encodeFrame({ id: one, code, payload: "{}" }), one)),
   id.map((one) => {
     const payload = JSON.stringify({ function_id: "nobody-is-called-so" })

@@ -1,8 +1,8 @@
 import { encodeFrame, type Frame } from "../../../server/client/Frames.ts"
 import { type Flaw, type Link, payloadOf, refusal } from "../Flaw.ts"
 
-const KNOWN = [0x01, 0x04, 0x05, 0x06, 0x0e, 0x0f, 0x11]
-const WITH_MEMBERS = [0x01, 0x04, 0x05, 0x06, 0x0f]
+const KNOWN = [0x01, 0x04, 0x05, 0x06, 0x08, 0x09, 0x0a, 0x0e, 0x0f, 0x11, 0x12]
+const WITH_MEMBERS = [0x01, 0x04, 0x05, 0x06, 0x08, 0x09, 0x0a, 0x0f, 0x12]
 const HEAD = 17
 
 /** The bytes of a request's frame again. */
@@ -137,7 +137,7 @@ export const frames: Readonly<Record<string, Flaw>> = {
   // SP-022
   "reserved-commands-do-nothing": {
     request: (frame) =>
-      KNOWN.includes(frame.code) || frame.code === 0 || frame.code > 0x11 ? frame : { ...frame, code: 0x11 }
+      KNOWN.includes(frame.code) || frame.code === 0 || frame.code > 0x12 ? frame : { ...frame, code: 0x11 }
   },
   // SP-023
   "hangs-up-after-a-refusal": {

@@ -173,6 +173,10 @@ export const http: Readonly<Record<string, Flaw>> = {
       ? { versions: (value["versions"] as ReadonlyArray<unknown>).toReversed() }
       : {})
   })),
+  // HG-096
+  "http-rolls-back-without-a-word": managed((value) => without(value, "replaced")),
+  // HG-100
+  "http-resets-without-a-word": managed((value) => without(value, "was_quarantined")),
   // HG-080
   "http-caches-management": answer((one, request) =>
     pathOf(request).startsWith("/api")

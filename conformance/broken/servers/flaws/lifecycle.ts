@@ -1,5 +1,14 @@
 import { rmSync } from "node:fs"
-import { answers, type Flaw, type HttpAnswer, isObject, type Payload, valueOf, withHeaders } from "../Flaw.ts"
+import {
+  answers,
+  type Flaw,
+  type HttpAnswer,
+  isObject,
+  type Payload,
+  valueOf,
+  withHeaders,
+  without
+} from "../Flaw.ts"
 
 const parsed = (body: Buffer): Payload | null => {
   try {
@@ -12,6 +21,9 @@ const parsed = (body: Buffer): Payload | null => {
 
 const REGISTRATION = /^POST \/api\/functions /
 const DEPLOYMENT = /^POST \/api\/functions\/[^/ ]+\/deploy /
+const ROLLBACK = /^POST \/api\/functions\/[^/ ]+\/rollback /
+const DELETION = /^DELETE (?=\/api\/functions\/[^/ ]+ )/
+const VERSION_DELETION = /^DELETE \/api\/functions\/[^/ ]+\/versions\/[^/ ]+ /
 const VERSIONS = /^GET \/api\/functions\/[^/ ]+\/versions /
 
 /** A flaw of what requests with such a line say in JSON. */
@@ -132,6 +144,30 @@ export const lifecycle: Readonly<Record<string, Flaw>> = {
       value["version"] === "v1" ? value : { version: value["version"], bundle_path: "/nowhere/bundle.js" }
     ),
     ...pretends(DEPLOYMENT, "FN_005", DEPLOYED)
+  },
+  // LC-052: which version the rollback names is nothing to it
+  "goes-back-to-the-last-one": said(ROLLBACK, (value) => without(value, "version")),
+  // LC-053, HG-097
+  "goes-back-to-what-is-named": {
+    httpRequest: (head) =>
+      ROLLBACK.test(head.line) && valueOf(head.headers, "content-type") === undefined
+        ? { ...head, headers: withHeaders(head.headers, { "content-type": "text/plain" }) }
+        : head
+  },
+  // LC-054
+  "pretends-to-go-back": pretends(ROLLBACK, "FN_005", DEPLOYED),
+  // LC-056, LC-059, HG-098: it shows the function instead
+  "deletes-nothing": {
+    httpRequest: (head) => ({ ...head, line: head.line.replace(DELETION, "GET ") })
+  },
+  // LC-060
+  "deletes-what-is-in-force": pretends(VERSION_DELETION, "FN_006", { status: "deleted" }),
+  // LC-061, HG-099: it lists the versions instead
+  "labels-stay-taken": {
+    httpRequest: (head) =>
+      VERSION_DELETION.test(head.line)
+        ? { ...head, line: head.line.replace("DELETE ", "GET ").replace(/\/versions\/[^/ ]+ /, "/versions ") }
+        : head
   },
   // LC-032
   "more-may-wait": pretends(DEPLOYMENT, "FN_007", DEPLOYED),

@@ -1,4 +1,4 @@
-import { type Flaw, answers, type Payload, payloadOf, refusal, refusals, requests } from "../Flaw.ts"
+import { type Flaw, answers, type Payload, payloadOf, refusal, refusals, requests, without } from "../Flaw.ts"
 import { encodeFrame } from "../../../server/client/Frames.ts"
 
 const REGISTER = [0x04]
@@ -6,11 +6,18 @@ const DEPLOY = [0x05]
 const VERSIONS = [0x06]
 const LIST = [0x0e]
 const GET = [0x0f]
-const OF_A_FUNCTION = [0x05, 0x06, 0x0f]
+const DELETE = [0x08, 0x09]
+const ROLLBACK = [0x0a]
+const RESET = [0x12]
+const OF_A_FUNCTION = [0x05, 0x06, 0x08, 0x09, 0x0a, 0x0f, 0x12]
 const MEMBERS: Readonly<Record<number, ReadonlyArray<string>>> = {
   0x05: ["function_id", "version", "bundle", "bundle_path", "source_map"],
   0x06: ["function_id"],
-  0x0f: ["function_id"]
+  0x08: ["function_id"],
+  0x09: ["function_id", "version"],
+  0x0a: ["function_id", "version"],
+  0x0f: ["function_id"],
+  0x12: ["function_id"]
 }
 
 const problemOf = (payload: Payload): Payload => JSON.parse(String(payload["problem"])) as Payload
@@ -49,6 +56,19 @@ export const management: Readonly<Record<string, Flaw>> = {
   "shows-a-part": answers(GET, (payload, answer) =>
     answer.code === 0 ? { function_id: payload["function_id"] } : payload
   ),
+  // SP-099, SP-100
+  "deletes-without-a-word": answers(DELETE, (payload, answer) => (answer.code === 0 ? {} : payload)),
+  // SP-101
+  "rolls-back-without-a-word": answers(ROLLBACK, (payload) => without(payload, "replaced")),
+  // SP-102
+  "resets-without-a-word": answers(RESET, (payload) => without(payload, "was_quarantined")),
+  // SP-103
+  "unknown-versions-are-errors": {
+    answer: (answer, request) =>
+      answer.code === 2 && "version" in ((request === null ? null : payloadOf(request)) ?? {})
+        ? [refusal(answer, "FN_006", "version: there is no such version")]
+        : [answer]
+  },
   // SP-089
   "unknown-functions-are-errors": {
     answer: (answer, request) =>
