@@ -159,6 +159,19 @@ export class Door {
     })
   }
 
+  /** A rollback that has to be accepted, to the version that it names or to the one before. */
+  async expectRolledBack(name: string, to?: string): Promise<unknown> {
+    const version = to === undefined ? {} : { version: to }
+    if (this.address.url === null) {
+      const { payload, status } = await this.call("ROLLBACK_FUNCTION", { function_id: name, ...version })
+      check(`the answer to the rollback of ${name}: ${JSON.stringify(payload)}`, "OK", status)
+      return payload
+    }
+    const response = await this.api("POST", `/functions/${name}/rollback`, version)
+    check(`the status of the rollback of ${name}: ${response.text()}`, 200, response.status)
+    return response.json()
+  }
+
   /** The function as the management API shows it. */
   async show(name: string): Promise<FunctionView> {
     const view =

@@ -14,7 +14,7 @@ const versionSource = (version: string): string =>
 
 each(
   "deployments-under-load",
-  "No request is refused or lost while versions are put in force one after another",
+  "No request is refused or lost while versions are put in force one after another, and again",
   ["GR-041"],
   { timeoutMs: 60_000 },
   async (bench, runtime) => {
@@ -47,6 +47,18 @@ each(
         check("who answers after the deployment", version, next.text)
         await answeredBy(version)
       }
+      // to the first, and to and fro between the two that were in force last
+      for (const [named, version] of [
+        ["v1", "a0"],
+        [undefined, "a6"],
+        [undefined, "a0"]
+      ] as const) {
+        told.delete(version)
+        await fn.door.expectRolledBack(fn.name, named)
+        const next = await call(fn)
+        check("who answers after the rollback", version, next.text)
+        await answeredBy(version)
+      }
     } finally {
       over = true
     }
@@ -56,7 +68,7 @@ each(
     check("answers that no version gives", [], strange, new Map(), ["GR-041"])
     const count = [...told.values()].reduce((sum, one) => sum + one, 0)
     bench.context.observe(
-      `${count} requests, ${versions.length} deployments, no error; 10,000 are the measure of long runs`
+      `${count} requests and more, ${versions.length} deployments, 3 rollbacks, no error; 10,000 are the measure of long runs`
     )
   }
 )

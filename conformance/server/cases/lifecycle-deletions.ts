@@ -16,12 +16,6 @@ export { deletionCases }
 const rollback = (door: Door, name: string, version?: string) =>
   door.api("POST", `/functions/${name}/rollback`, version === undefined ? undefined : { version })
 
-const expectRolledBack = async (door: Door, name: string, to?: string): Promise<unknown> => {
-  const response = await rollback(door, name, to)
-  check(`the status of the rollback: ${response.text().slice(0, 300)}`, 200, response.status)
-  return response.json()
-}
-
 const expectDeleted = async (door: Door, path: string): Promise<void> => {
   const response = await door.api("DELETE", `/functions/${path}`)
   check(`the status of the deletion: ${response.text().slice(0, 300)}`, 200, response.status)
@@ -45,7 +39,7 @@ each(
       [undefined, "v1", "LC-053"]
     ] as const
     for (const [named, expected, requirement] of steps) {
-      await expectRolledBack(server, fn.name, named)
+      await server.expectRolledBack(fn.name, named)
       const what = named === undefined ? "a rollback to what was before" : `a rollback to ${named}`
       const only = [requirement]
       check(`who answers after ${what}`, { version: expected }, await say(fn), new Map(), only)
@@ -56,7 +50,7 @@ each(
       check("the versions", stored, listed, new Map(), ["LC-017"])
     }
     const { count, worker } = await say(fn)
-    await expectRolledBack(server, fn.name, "v1")
+    await server.expectRolledBack(fn.name, "v1")
     check("who answers after nothing changed", { worker, count: count + 1 }, await say(fn))
   }
 )
@@ -118,7 +112,7 @@ each(
     await server.deploy(fn.name, "v2", gatedSource("v2", upstream))
     const deploying = server.deploy(fn.name, "v3", gatedSource("v3", upstream, "load"))
     await Promise.race([deploying, upstream.untilWaiting("load")])
-    const back = expectRolledBack(server, fn.name)
+    const back = server.expectRolledBack(fn.name)
     back.catch(() => {})
     check("who answers meanwhile", { version: "v2" }, await say(fn))
     upstream.open("load")
