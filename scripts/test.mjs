@@ -26,7 +26,7 @@ const bun = path.join(root, "node_modules", "bun", "bin", "bun.exe")
 const suites = [
   { name: "unit", folders: ["src", "scripts", "tests/support", "tests/benchmarks"], alone: false },
   { name: "integration", folders: ["tests/integration"], alone: false },
-  { name: "failure", folders: ["tests/failure"], alone: true, mounts: true },
+  { name: "failure", folders: ["tests/failure"], alone: false, mounts: true },
   { name: "concurrency", folders: ["tests/concurrency"], alone: true },
   { name: "conformance", folders: ["conformance"], alone: false }
 ]

@@ -16,7 +16,7 @@ describe("a data folder on a disk that is full", () => {
   const mounted = Effect.runSync(tinyFileSystem(12 * 1024).pipe(Scope.extend(scope)))
   // What is said first is done last.
   afterAll(() => Effect.runPromise(Scope.close(scope, Exit.void)))
-  const scene = faultScene({ dataDir: join(mounted, "data") })
+  const scene = faultScene({ dataDir: join(mounted, "data"), tearsLines: true })
 
   it.each(runtimes)(
     "refuses deployments and serves calls; with room, all is done and no record is lost: %s",
