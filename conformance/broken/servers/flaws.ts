@@ -12,6 +12,7 @@ import { invokes } from "./flaws/invokes.ts"
 import { lifecycle } from "./flaws/lifecycle.ts"
 import { management } from "./flaws/management.ts"
 import { mapping } from "./flaws/mapping.ts"
+import { recycling } from "./flaws/recycling.ts"
 
 /** Everything that a broken server can do wrong, by name. */
 export const flaws: Readonly<Record<string, Flaw>> = {
@@ -27,6 +28,7 @@ export const flaws: Readonly<Record<string, Flaw>> = {
   ...mapping,
   ...guarantees,
   ...lifecycle,
+  ...recycling,
   ...capabilities,
   ...hosts
 }

@@ -210,15 +210,16 @@ add(
   }
 )
 
-add(
+each(
   "memory",
   "A handler beyond memory_mb is FN_003, for all that its worker had; the next call has another worker",
-  ["GR-022", "GR-024", "GR-025"],
-  { traits: ["quickjs-ng"], timeoutMs: 40_000 },
-  async (bench) => {
+  ["GR-022", "GR-024", "GR-025", "GR-091", "GR-092"],
+  { timeoutMs: 40_000 },
+  async (bench, runtime) => {
+    const [answered, replaced] = runtime === "bun" ? ["GR-091", "GR-092"] : ["GR-024", "GR-025"]
     const fn = await bench.server.fn({
-      runtime: "quickjs-ng",
-      memory_mb: 32,
+      runtime,
+      memory_mb: 48,
       concurrency: 3,
       max_workers: 1,
       timeout_seconds: 20
@@ -232,10 +233,13 @@ add(
         "what a worker had whose memory was over",
         outcome,
         { status: 500, code: "FN_003" },
-        "GR-024"
+        answered
       )
     }
-    check("the same worker again", false, (await who(fn)).worker === before.worker, new Map(), ["GR-025"])
+    check("the same worker again", false, (await who(fn)).worker === before.worker, new Map(), [
+      replaced,
+      "GR-022"
+    ])
   }
 )
 
@@ -276,8 +280,8 @@ for (const [mood, code, status, maxWorkers] of [
 ] as const) {
   add(
     `no-storm-${mood}`,
-    `Of a version whose workers ${mood} at their start, at most ${10 * maxWorkers} are started in 10 s, and callers are told`,
-    ["GR-026", "GR-027"],
+    `Of a version whose workers ${mood} at their start, at most ${10 * maxWorkers} are started in 10 s, then none; callers are told`,
+    ["GR-026", "GR-027", "GR-083", "GR-084", "GR-085"],
     { traits: ["bun"], timeoutMs: 60_000 },
     async (bench) => {
       const { empty, fn, set, starts } = await moody(bench.server, bench.context.folder, {
@@ -305,6 +309,24 @@ for (const [mood, code, status, maxWorkers] of [
         `${made} starts in ${((performance.now() - began) / 1000).toFixed(1)} s for ${calls} calls`
       )
       check("starts within 10 s", { $gte: 1, $lte: 10 * maxWorkers }, made, new Map(), ["GR-026"])
+      const view = await bench.server.until(
+        "it is quarantined",
+        async () => {
+          // the next start waits for somebody who wants it
+          await call(fn)
+          const shown = await fn.show()
+          return shown["quarantine"] == null ? null : shown
+        },
+        15_000
+      )
+      check("its quarantine", { cause: "starts_fail", failures: 8 }, view["quarantine"], new Map(), [
+        "GR-085"
+      ])
+      const quiet = starts()
+      for (const outcome of await many(4, () => call(fn))) {
+        expectOutcome("a call of what is quarantined", outcome, { status, code }, "GR-084")
+      }
+      check("starts in quarantine", quiet, starts(), new Map(), ["GR-083"])
     }
   )
 }

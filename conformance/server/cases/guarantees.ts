@@ -6,6 +6,7 @@ import { deadlineCases } from "./guarantees-deadlines.ts"
 import { endCases } from "./guarantees-ends.ts"
 import { logCases } from "./guarantees-logs.ts"
 import { outcomeCases } from "./guarantees-outcomes.ts"
+import { quarantineCases } from "./guarantees-quarantine.ts"
 import { storedCases } from "./guarantees-stored.ts"
 
 /** The cases of spec/guarantees.md. */
@@ -14,6 +15,7 @@ export const guaranteeCases: ReadonlyArray<ServerCase> = [
   ...endCases,
   ...deadlineCases,
   ...crashCases,
+  ...quarantineCases,
   ...boundCases,
   ...storedCases,
   ...clientCases,

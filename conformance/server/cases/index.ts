@@ -1,5 +1,6 @@
 import type { ServerCase } from "../define.ts"
 import { capabilityCases } from "./capabilities.ts"
+import { causeCases } from "./errors-causes.ts"
 import { errorsCases } from "./errors.ts"
 import { guaranteeCases } from "./guarantees.ts"
 import { hostCallCases } from "./host-calls.ts"
@@ -19,6 +20,7 @@ export const codeCases: ReadonlyArray<ServerCase> = [
   ...capabilityCases,
   ...guaranteeCases,
   ...errorsCases,
+  ...causeCases,
   ...httpGatewayCases,
   ...hostInvocationCases,
   ...hostOutputCases,

@@ -2,6 +2,7 @@ import type { ServerCase } from "../define.ts"
 import { deletionCases } from "./lifecycle-deletions.ts"
 import { deploymentCases } from "./lifecycle-deployments.ts"
 import { functionCases } from "./lifecycle-functions.ts"
+import { recyclingCases } from "./lifecycle-recycling.ts"
 import { startCases } from "./lifecycle-start.ts"
 import { stateCases } from "./lifecycle-states.ts"
 import { versionCases } from "./lifecycle-versions.ts"
@@ -15,5 +16,6 @@ export const lifecycleCases: ReadonlyArray<ServerCase> = [
   ...deletionCases,
   ...startCases,
   ...workerCases,
+  ...recyclingCases,
   ...stateCases
 ]

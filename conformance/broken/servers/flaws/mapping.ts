@@ -62,6 +62,8 @@ export const mapping: Readonly<Record<string, Flaw>> = {
   "errors-strangers-find-nothing": told({ code: "FN_009", status: 403 }, { code: "FN_006", status: 404 }),
   // ER-047
   "errors-without-a-key-are-forbidden": told({ status: 401 }, { status: 403 }),
+  // ER-025, ER-026, GR-024, GR-091
+  "errors-of-memory-are-crashes": told({ code: "FN_003" }, { code: "FN_004", status: 502 }),
   // HG-095
   "errors-of-the-end-are-faults": told({ code: "FN_008" }, { code: "FN_004", status: 500 }),
   // HG-074
