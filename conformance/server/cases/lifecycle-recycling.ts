@@ -88,7 +88,7 @@ add(
   ["LC-068", "LC-069"],
   { traits: ["logs", "bun"], timeoutMs: 40_000 },
   async ({ server }) => {
-    const fn = await server.fn({ runtime: "bun", max_workers: 2, timeout_seconds: 1 })
+    const fn = await server.fn({ runtime: "bun", max_workers: 2, timeout_seconds: 3 })
     checkStart("the first call after a deployment", "deploy", await recordOf(fn, "/"))
     const warm = await recordOf(fn, "/")
     check("the next one", { cold_start: false }, warm)
@@ -133,7 +133,7 @@ each(
   ["LC-070"],
   {},
   async ({ server }, runtime) => {
-    const fn = await server.fn({ runtime, timeout_seconds: 0.5, max_workers: 1 })
+    const fn = await server.fn({ runtime, timeout_seconds: 1.5, max_workers: 1 })
     check("before", { ok: 0, failed: {}, cold_starts: {} }, (await fn.show())["invocations"])
     for (const path of ["/", "/", "/do/throw", "/do/nothing", "/do/throw", "/do/never"]) await call(fn, path)
     const counts = { ok: 2, failed: { handler: 2, invalid_response: 1, wall_time: 1 } }
