@@ -139,12 +139,15 @@ export class StartBudget {
     }
   }
 
-  /** The pool with the fewest places; of equals the one that was last served longest ago. */
+  /**
+   * The pool with the fewest places, of those that somebody waits for while there are any; of equals the one that was last
+   * served longest ago. (One that wants to be warm would take the place that it has just given up for others.)
+   */
   #next(): object | null {
     let next: object | null = null
     let fewest = Number.POSITIVE_INFINITY
     let earliest = Number.POSITIVE_INFINITY
-    for (const pool of this.#queues.keys()) {
+    for (const pool of this.#urgent.size > 0 ? this.#urgent : this.#queues.keys()) {
       const places = this.#places.get(pool) ?? 0
       const turn = this.#turns.get(pool) ?? 0
       if (places < fewest || (places === fewest && turn < earliest))

@@ -149,4 +149,17 @@ describe("the machine's budget of workers (R-5, R-6)", () => {
     expect([...served].toSorted()).toEqual(names.toSorted())
     expect(service.workers.mostLive).toBe(1)
   })
+
+  it("gives a place that a warm worker made to whoever it was made for, and not back", async () => {
+    open({ maxWorkersTotal: 2 })
+    const warm = targetOf({ name: "warm", limits: { warm_workers: 1, max_workers: 2 } })
+    await service.start(service.pools.open(warm))
+    const target = targetOf({ limits: { max_workers: 2 } })
+    for (const id of ["a", "b"]) service.call(target, { id })
+    await service.settled()
+    expect([counts(target).busy, service.workers.all.length]).toEqual([2, 3])
+    await answerAll()
+    await service.after(1_000)
+    expect(service.workers.all.length).toBeLessThan(6)
+  })
 })

@@ -26,7 +26,11 @@ const SETTINGS = {
 
 /** What a view says of the function itself. */
 const lasting = (view: Readonly<Record<string, unknown>>) =>
-  Object.fromEntries(Object.entries(view).filter(([key]) => !["queued", "state", "workers"].includes(key)))
+  Object.fromEntries(
+    Object.entries(view).filter(
+      ([key]) => !["invocations", "quarantine", "queued", "state", "workers"].includes(key)
+    )
+  )
 
 /** What a server at this place says first to a request, asked again and again until somebody listens. */
 const firstAnswer = async <A>(bench: Bench, process: ServerProcess, ask: () => Promise<A>): Promise<A> => {
