@@ -229,12 +229,12 @@ add(
       void client.send(Buffer.alloc(4 * MIB))
       sent += 4 * MIB
     })
-    // answers that nobody reads: 400 of 1 MiB were asked for
+    // answers that nobody reads: 1,600 of 1 MiB were asked for
     await many(8, async () => {
       const client = await server.connect()
       bench.after(() => client.destroy())
       client.pause()
-      for (let n = 0; n < 50; n += 1)
+      for (let n = 0; n < 200; n += 1)
         client.post("INVOKE", { function_id: fn.name, url: "/do/bytes?n=1000000" })
     })
     await pause(1500)
@@ -243,9 +243,10 @@ add(
     look()
     const grown = (most - before) / MIB
     bench.context.observe(
-      `the server grew by ${grown.toFixed(0)} MiB at most while ${(sent / MIB).toFixed(0)} MiB came and 400 MiB of ` +
-        "answers were asked for and not read; 400 MiB are allowed"
+      `the server grew by ${grown.toFixed(0)} MiB at most while ${(sent / MIB).toFixed(0)} MiB came and 1,600 MiB of ` +
+        "answers were asked for and not read; 800 MiB are allowed"
     )
-    check("MiB by which the server grew", { $lte: 400 }, Math.round(grown), new Map(), ["GR-063"])
+    // What may lie in its bounds at once, and what its runtime has not collected yet.
+    check("MiB by which the server grew", { $lte: 800 }, Math.round(grown), new Map(), ["GR-063"])
   }
 )

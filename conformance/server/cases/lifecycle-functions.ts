@@ -10,12 +10,11 @@ export { functionCases }
 const SOURCE = "export const main = () => new Response('main'); export default () => new Response('default')"
 
 /** What a view says of the function itself. */
+/** What is not set, but seen. */
+const OBSERVED = ["function_id", "name", "workers", "quarantine", "queued", "invocations", "state"]
+
 const settingsOf = (view: Readonly<Record<string, unknown>>): Record<string, unknown> =>
-  Object.fromEntries(
-    Object.entries(view).filter(
-      ([key]) => !["function_id", "name", "workers", "queued", "state"].includes(key) && !key.endsWith("_at")
-    )
-  )
+  Object.fromEntries(Object.entries(view).filter(([key]) => !OBSERVED.includes(key) && !key.endsWith("_at")))
 
 add(
   "known-at-both-doors",
