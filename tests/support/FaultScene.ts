@@ -75,9 +75,7 @@ export interface Scene {
 }
 
 /** A server for the scenes of a file. Spare workers on quickjs-ng are none, so that a worker's process can be told. */
-export const faultScene = (
-  options: TestServerOptions & { readonly tearsLines?: boolean } = {}
-): Scene => {
+export const faultScene = (options: TestServerOptions & { readonly tearsLines?: boolean } = {}): Scene => {
   let server: TestServer
   let hasStarted = false
   const at = options.flags?.indexOf("--bun-spare-workers") ?? -1
