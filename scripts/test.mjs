@@ -20,15 +20,16 @@ const root = path.resolve(path.dirname(fileURLToPath(import.meta.url)), "..")
 const bun = path.join(root, "node_modules", "bun", "bin", "bun.exe")
 
 /**
- * In the order in which they run. Those with `alone` measure time or load the machine: one file at a time. What `mounts`
+ * In the order in which they run. Those with `alone` measure time or load the machine: one file at a time. So many of its
+ * files as `waits` says mostly wait, and run beside those that have a processor each. What `mounts`
  * makes file systems that are full or read-only: as root, or as root of a namespace of its own.
  */
 const suites = [
-  { name: "unit", folders: ["src", "scripts", "tests/support", "tests/benchmarks"], alone: false },
-  { name: "integration", folders: ["tests/integration"], alone: false },
-  { name: "failure", folders: ["tests/failure"], alone: false, mounts: true },
-  { name: "concurrency", folders: ["tests/concurrency"], alone: true },
-  { name: "conformance", folders: ["conformance"], alone: false }
+  { name: "unit", folders: ["src", "scripts", "tests/support", "tests/benchmarks"], alone: false, waits: 0 },
+  { name: "integration", folders: ["tests/integration"], alone: false, waits: 1 },
+  { name: "failure", folders: ["tests/failure"], alone: false, waits: 1, mounts: true },
+  { name: "concurrency", folders: ["tests/concurrency"], alone: true, waits: 0 },
+  { name: "conformance", folders: ["conformance"], alone: false, waits: 0 }
 ]
 
 const readArguments = (args) => {
@@ -88,7 +89,7 @@ const runVitest = (suite, resultFile, forVitest, seed, minutes) =>
         ...["--reporter=default", "--reporter=json", `--outputFile.json=${resultFile}`],
         ...(suite.alone
           ? ["--no-file-parallelism"]
-          : [`--maxWorkers=${Math.min(4, Math.max(2, os.availableParallelism()))}`]),
+          : [`--maxWorkers=${Math.min(4, Math.max(2, os.availableParallelism() + suite.waits))}`]),
         ...forVitest
       ],
       {

@@ -42,7 +42,8 @@ describe("bytes on the wire that are no messages (R-11)", () => {
       const { text: self } = await call(fn)
       expectAnswer(await call(fn, "/flood"), self)
       const before = residentOf(server.pid)
-      for (let i = 0; i < 12; i += 1) expectAnswer(await call(fn, "/flood"), self)
-      expect(residentOf(server.pid) - before).toBeLessThan(6 * LINES_MB)
+      for (let i = 0; i < 40; i += 1) expectAnswer(await call(fn, "/flood"), self)
+      // What the runtime has not collected yet is a part of it; were they kept, it would be more than all of them.
+      expect(residentOf(server.pid) - before).toBeLessThan(20 * LINES_MB)
     }))
 })
