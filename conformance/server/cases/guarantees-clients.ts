@@ -197,7 +197,7 @@ add(
   { traits: ["own", "http", "socket", "local"], timeoutMs: 90_000, alone: true },
   async (bench) => {
     const server = await bench.own({ settings: { max_request_bytes: 1_000_000 } })
-    const fn = await server.fn({ concurrency: 20, max_workers: 1 })
+    const fn = await server.fn({ concurrency: 20, max_workers: 1, memory_mb: 1024 })
     await who(fn)
     const before = residentBytes(server.pid)
     let most = before

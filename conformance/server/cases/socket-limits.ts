@@ -105,7 +105,7 @@ cases.add(
   ["SP-036", "SP-012"],
   { alone: true, timeoutMs: 40_000 },
   async (bench) => {
-    const fn = await bench.server.sharedFn({ concurrency: 20, max_workers: 2 })
+    const fn = await bench.server.sharedFn({ concurrency: 20, max_workers: 2, memory_mb: 2048 })
     const slow = await client(bench)
     slow.pause()
     const ids = Array.from({ length: 8 }, () =>
