@@ -1,7 +1,8 @@
 // The native worker built to find its mistakes, the engine too: with Address- and UndefinedBehaviorSanitizer, or (gc-stress)
 // with a collection of garbage before each allocation of an object. What is built is built once.
 //
-//   node scripts/sanitizer.mjs tests [file…]       the tests of the worker, sanitized; files by a part of their path
+//   node scripts/sanitizer.mjs tests [file…]       the tests of the worker, sanitized; files by a part of their path; --quick:
+//                                                  without three that take a third of the time
 //   node scripts/sanitizer.mjs gc-stress [file…]   those of them that take no minutes, on the gc-stress build; --full: all
 //   node scripts/sanitizer.mjs fuzz                its message loop under random lines, sanitized
 //
@@ -22,6 +23,8 @@ const unavailable = path.join(native, "build", "unavailable.json")
 const TELLING = ["native-", "guest-protocol", "guest-load", "guest-resilience", "guest-clock"]
 /** It builds workers of its own, of other kinds. */
 const NOT_THESE = ["**/native-build.test.ts"]
+/** They take a third of the time: continuous integration leaves them out. */
+const SLOW_SANITIZED = ["exhaustion", "many-headers", "url"].map((name) => `**/native-${name}.test.ts`)
 /** They fill the memory or make ten thousands of objects: minutes where garbage is collected all the time. */
 const SLOW_ON_GC_STRESS = ["exhaustion", "limits", "url", "encoding", "forms", "garbage"].map(
   (name) => `**/native-${name}.test.ts`
@@ -45,9 +48,9 @@ const BUILDS = {
 }
 
 const [what, ...given] = process.argv.slice(2)
-const files = given.filter((one) => one !== "--full")
+const files = given.filter((one) => one !== "--full" && one !== "--quick")
 if (what !== "fuzz" && !Object.hasOwn(BUILDS, what ?? ""))
-  fail("node scripts/sanitizer.mjs tests [file…] | gc-stress [file…] [--full] | fuzz")
+  fail("node scripts/sanitizer.mjs tests [file…] [--quick] | gc-stress [file…] [--full] | fuzz")
 if (fs.existsSync(unavailable)) {
   const { reason, what_to_do } = JSON.parse(fs.readFileSync(unavailable, "utf8"))
   fail(`There is no native worker: ${[reason, ...what_to_do].join("\n  ")}`)
@@ -74,8 +77,15 @@ if (what === "fuzz") {
 } else {
   const { target, minutes } = BUILDS[what]
   run("make", ["-s", `-j${os.availableParallelism()}`, target], { cwd: native })
-  const isQuick = what === "gc-stress" && given.length === 0
-  const without = isQuick ? [...NOT_THESE, ...SLOW_ON_GC_STRESS] : NOT_THESE
+  const slow =
+    what === "gc-stress"
+      ? given.length === 0
+        ? SLOW_ON_GC_STRESS
+        : []
+      : given.includes("--quick")
+        ? SLOW_SANITIZED
+        : []
+  const without = [...NOT_THESE, ...slow]
   const exclude = without.flatMap((file) => ["--exclude", file])
   run(
     process.execPath,
